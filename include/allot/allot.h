@@ -1,0 +1,10 @@
+/* allot/allot.h - all of Allot. Part of Allot. MIT licence. */
+#ifndef ALLOT_ALLOT_H
+#define ALLOT_ALLOT_H
+
+#include <allot/base.h>
+#include <allot/heap.h>
+#include <allot/misuse.h>
+#include <allot/stats.h>
+
+#endif

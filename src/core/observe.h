@@ -1,0 +1,38 @@
+/* The observe seam: the one place where heap and region meet check and profile.
+ *
+ * Nothing here is tested on a fast path. An observer that wants every allocation makes the heap
+ * keep its slots empty, so that every call takes the slow path; one that wants a sample sets a
+ * countdown in bytes that is charged when a slot is refilled, and the slot's mask is cut where the
+ * countdown falls inside it. An observed object has a state byte that is not plain "live", so its
+ * free misses too and is seen. */
+#ifndef ALI_CORE_OBSERVE_H
+#define ALI_CORE_OBSERVE_H
+
+#include "base/base.h"
+
+struct ali_observer {
+    /* Called for an observed allocation, before the pointer is returned. `size` is what the
+     * program asked for; `weight_bytes` is how many allocated bytes this one stands for (its own
+     * size when everything is seen). Runs on the allocating thread, no lock held. It may allocate:
+     * nested allocations are not observed. */
+    void (*allocated)(void *p, size_t size, uint64_t weight_bytes, const void *caller, void *arg);
+    /* Called before an observed object is freed; the object is still readable. */
+    void (*freed)(void *p, size_t size, const void *caller, void *arg);
+    void *arg;
+    /* 0: every allocation. Otherwise the mean number of bytes between samples; intervals are
+     * exponential, so that sampling is unbiased (a Poisson process over bytes). */
+    uint64_t mean_bytes;
+};
+
+/* Installs (or removes, with NULL) the observer. At most one. Takes effect on a thread at its next
+ * slot refill at the latest; objects allocated before are never reported as freed. The struct must
+ * live as long as it is installed. Returns 0, or -EBUSY if another one is installed. */
+int ali_observe(const struct ali_observer *observer);
+
+/* For the heap: the observer now, NULL when none; acquire. */
+const struct ali_observer *ali_observer_now(void);
+
+/* Exponentially distributed number of bytes to the next sample. */
+uint64_t ali_observe_interval(uint64_t mean_bytes, struct ali_random *random);
+
+#endif

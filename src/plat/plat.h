@@ -1,0 +1,124 @@
+/* Layer 1: the only door to the operating system.
+ *
+ * Everything above talks to the OS through these functions and no others, so that a test can
+ * replace any of them at link time (tests/fake). None of them touches errno, allocates, takes a
+ * lock or prints, unless its comment says so. Functions that return int give 0 or -errno. */
+#ifndef ALI_PLAT_H
+#define ALI_PLAT_H
+
+#include "base/base.h"
+
+/* Bytes of an OS page (4, 16 or 64 KiB), constant after ali_os_init. */
+extern size_t ali_os_page_bytes;
+
+/* Reads the auxiliary vector: page size, the 16 random bytes, AT_SECURE. No system call.
+ * Safe to call more than once and before constructors have run. */
+void ali_os_init(void);
+
+/* --- memory ------------------------------------------------------------------------------- */
+
+enum ali_os_access { ALI_OS_NONE, ALI_OS_READ, ALI_OS_READ_WRITE };
+
+/* Maps private zero memory exactly at `at` (page aligned), which must be free: never replaces an
+ * existing mapping. -EEXIST when something is there, -ENOMEM and so on otherwise. */
+int ali_os_map_at(void *at, size_t bytes, enum ali_os_access access);
+
+/* Maps private zero memory where the kernel likes; NULL and *error (may be NULL) on failure. */
+void *ali_os_map(size_t bytes, enum ali_os_access access, int *error);
+
+/* Replaces our own mapping at `at` by fresh zero memory (MAP_FIXED); only on ranges we own. */
+int ali_os_map_over(void *at, size_t bytes, enum ali_os_access access);
+
+int ali_os_unmap(void *at, size_t bytes);
+
+/* Moves pages without copying to exactly `to` (our own mapping, replaced). The old range is
+ * unmapped. -errno leaves both ranges as they were. */
+int ali_os_move(void *from, size_t from_bytes, void *to, size_t to_bytes);
+
+int ali_os_protect(void *at, size_t bytes, enum ali_os_access access);
+
+/* Gives the pages back; the range reads zero afterwards. -errno when that could not be had
+ * (locked pages, denied): then the contents are as they were. */
+int ali_os_purge(void *at, size_t bytes);
+
+/* Faults the pages in now (MADV_POPULATE_WRITE); an optimisation, failure is harmless. */
+int ali_os_populate(void *at, size_t bytes);
+
+/* Asks for (or refuses) transparent huge pages on the range; failure is harmless. */
+int ali_os_huge(void *at, size_t bytes, bool want);
+
+/* Number of resident bytes of the range (mincore); 0 when it cannot be known. */
+size_t ali_os_resident_bytes(const void *at, size_t bytes);
+
+/* Makes the range a guard: any access faults. MADV_GUARD_INSTALL, else mprotect. */
+int ali_os_guard(void *at, size_t bytes);
+int ali_os_unguard(void *at, size_t bytes);
+
+/* --- threads, time, process --------------------------------------------------------------- */
+
+/* Sleeps while *word == expected (futex); may return early. */
+void ali_os_wait(_Atomic(uint32_t) *word, uint32_t expected);
+void ali_os_wake_one(_Atomic(uint32_t) *word);
+/* Hint in a spin loop. */
+void ali_os_spin_pause(void);
+
+/* Calls `at_exit(value)` when a thread that has armed itself with a non-NULL value ends; armed
+ * again inside at_exit it is called again in the next destructor round, as POSIX says.
+ * Returns -errno when the libc cannot give a key. Once per process. */
+int ali_os_thread_exit_hook(void (*at_exit)(void *value));
+void ali_os_thread_exit_arm(void *value);
+
+/* Registers fork handlers (any may be NULL). Once per process. */
+int ali_os_fork_hook(void (*before)(void), void (*parent)(void), void (*child)(void));
+
+uint32_t ali_os_thread_id(void);
+uint32_t ali_os_process_id(void);
+
+/* Monotonic milliseconds from a coarse clock (vDSO, no system call). */
+uint64_t ali_os_now_ms(void);
+
+/* 16 bytes of randomness made by the kernel at exec; no system call. */
+void ali_os_random(uint64_t out[2]);
+
+/* NULL in a program that runs with raised privilege (AT_SECURE). The string belongs to the
+ * environment. Works before libc has set up `environ`: then NULL. */
+const char *ali_os_env(const char *name);
+bool ali_os_is_secure(void);
+
+/* Soft limit of RLIMIT_AS / RLIMIT_DATA in bytes; UINT64_MAX when there is none. */
+uint64_t ali_os_limit_address_space(void);
+uint64_t ali_os_limit_data(void);
+
+/* Memory of the machine or of the container (cgroup v2, v1), the smaller; 0 when unknown. Reads files. */
+uint64_t ali_os_memory_bytes(void);
+
+struct ali_os_usage {
+    uint64_t resident_bytes;      /* RSS now; 0 when /proc is not readable */
+    uint64_t peak_resident_bytes; /* getrusage ru_maxrss */
+    uint64_t minor_faults;
+    uint64_t major_faults;
+    uint64_t virtual_bytes;
+};
+void ali_os_usage(struct ali_os_usage *usage);
+
+/* --- diagnosis (slow, for reports) -------------------------------------------------------- */
+
+enum ali_os_place { ALI_OS_UNMAPPED, ALI_OS_STACK, ALI_OS_STATIC, ALI_OS_BRK, ALI_OS_FILE, ALI_OS_ANON, ALI_OS_UNKNOWN };
+
+/* What the address is in, from /proc/self/maps; `name` receives the file or segment name. */
+enum ali_os_place ali_os_locate(const void *p, char *name, size_t name_bytes);
+
+/* Return addresses from here outwards, at most `max`; the count. Never allocates, never faults. */
+size_t ali_os_backtrace(uintptr_t *frames, size_t max);
+
+/* Writes all bytes or gives up; the signal mask and errno stay as they are. */
+void ali_os_write(int fd, const void *bytes, size_t count);
+/* Opens for writing (create, truncate, 0644): fd or -errno. */
+int ali_os_create(const char *path);
+void ali_os_close(int fd);
+/* Reads up to `bytes`-1 bytes and terminates; the count or -errno. */
+long ali_os_read_file(const char *path, char *buffer, size_t bytes);
+
+_Noreturn void ali_os_abort(void);
+
+#endif
