@@ -1,0 +1,144 @@
+/* Allocation beyond the hit path: which block serves, which class, zeroing, failure. */
+#include "heap/internal.h"
+
+#include "allot/base.h"
+
+const char *ali_call_name(enum ali_call call)
+{
+    static const char *const names[ALI_CALL_COUNT] = {
+        [ALI_CALL_MALLOC] = "malloc",
+        [ALI_CALL_CALLOC] = "calloc",
+        [ALI_CALL_REALLOC] = "realloc",
+        [ALI_CALL_REALLOCARRAY] = "reallocarray",
+        [ALI_CALL_ALIGNED_ALLOC] = "aligned_alloc",
+        [ALI_CALL_MEMALIGN] = "memalign",
+        [ALI_CALL_POSIX_MEMALIGN] = "posix_memalign",
+        [ALI_CALL_VALLOC] = "valloc",
+        [ALI_CALL_PVALLOC] = "pvalloc",
+        [ALI_CALL_FREE] = "free",
+        [ALI_CALL_CFREE] = "cfree",
+        [ALI_CALL_FREE_SIZED] = "free_sized",
+        [ALI_CALL_FREE_ALIGNED_SIZED] = "free_aligned_sized",
+        [ALI_CALL_USABLE_SIZE] = "malloc_usable_size",
+        [ALI_CALL_NEW] = "operator new",
+        [ALI_CALL_NEW_ARRAY] = "operator new[]",
+        [ALI_CALL_DELETE] = "operator delete",
+        [ALI_CALL_DELETE_ARRAY] = "operator delete[]",
+        [ALI_CALL_HEAP_ALLOC] = "allot_heap_alloc",
+        [ALI_CALL_HEAP_REALLOC] = "allot_heap_realloc",
+        [ALI_CALL_HEAP_FREE] = "allot_heap_free",
+        [ALI_CALL_HEAP_USABLE] = "allot_heap_usable",
+        [ALI_CALL_HEAP_DESTROY] = "allot_heap_destroy",
+    };
+
+    return call < ALI_CALL_COUNT ? names[call] : "allot";
+}
+
+/* How often the slow path looks whether unused memory is due to be given back. */
+#define TICK_EVERY 32
+
+static void tick(struct ali_block *b)
+{
+    if (++b->slow_count % TICK_EVERY == 0)
+        ali_span_tick();
+}
+
+static void *take(struct ali_slot *slot, const struct ali_request *request)
+{
+    bool zero = slot->zero;
+    void *p = ali_slot_take(slot, slot->bits);
+
+    if (request->zero && !zero)
+        memset(p, 0, request->size);
+    return p;
+}
+
+void *ali_block_alloc(struct ali_block *b, unsigned class_index, const struct ali_request *request)
+{
+    struct ali_slot *slot = &b->slots[class_index];
+
+    if (ali_likely(slot->bits != 0))
+        return take(slot, request);
+    if (b->parked_bits[class_index] == 0) {
+        tick(b);
+        while (!ali_slot_refill(b, class_index))
+            if (!ali_slot_acquire(b, class_index, request))
+                return NULL;
+        b->asked_bytes += request->size;
+        b->asked_given_bytes += slot->block_bytes;
+    }
+    if (ali_unlikely(b->parked_bits[class_index] != 0 && slot->bits == 0))
+        return ali_watch_take(b, class_index, request);
+    return take(slot, request);
+}
+
+static void *serve_from(struct ali_block *b, const struct ali_request *request)
+{
+    unsigned class_index = ALI_CLASS_COUNT;
+
+    if (request->align <= 16) {
+        if (request->size <= ALI_SMALL_MAX)
+            class_index = ali_class_of(request->size);
+    } else {
+        class_index = ali_class_aligned(request->size, request->align);
+    }
+    if (class_index < ALI_CLASS_COUNT)
+        return ali_block_alloc(b, class_index, request);
+    return ali_large_alloc(b, request);
+}
+
+void *ali_heap_serve(struct allot_heap *heap, const struct ali_request *request)
+{
+    struct ali_block *b;
+    void *p;
+
+    if (request->size > PTRDIFF_MAX) {
+        ali_error_set(ALLOT_LAYER_PROGRAM, ALLOT_CAUSE_TOO_LARGE, 0);
+        return NULL;
+    }
+    b = ali_block_for(heap);
+    if (ali_likely(b != NULL))
+        return serve_from(b, request);
+    b = ali_block_borrow(heap);
+    if (b == NULL)
+        return NULL;
+    p = serve_from(b, request);
+    ali_block_return(b);
+    return p;
+}
+
+void *ali_heap_alloc_miss(size_t size, enum ali_call call, const void *caller)
+{
+    struct ali_request request = {
+        .size = size + (size == 0), .align = 16, .call = call, .caller = caller};
+
+    return ali_heap_serve(&ali_default_heap, &request);
+}
+
+void *ali_heap_zalloc(size_t size, enum ali_call call, const void *caller)
+{
+    struct ali_request request = {
+        .size = size + (size == 0), .align = 16, .call = call, .caller = caller, .zero = true};
+    struct ali_slot *slot;
+
+    if (size > ALI_SMALL_MAX)
+        return ali_heap_serve(&ali_default_heap, &request);
+    slot = &ali_self->slots[ali_class_of(size)];
+    if (ali_unlikely(slot->bits == 0))
+        return ali_heap_serve(&ali_default_heap, &request);
+    return take(slot, &request);
+}
+
+void *ali_heap_aligned(size_t size, size_t align, enum ali_call call, const void *caller)
+{
+    struct ali_request request = {
+        .size = size + (size == 0), .align = align, .call = call, .caller = caller};
+
+    return ali_heap_serve(&ali_default_heap, &request);
+}
+
+void ali_heap_refuse_overflow(size_t count, size_t size, enum ali_call call, const void *caller)
+{
+    ali_error_set(ALLOT_LAYER_PROGRAM, ALLOT_CAUSE_TOO_LARGE, 0);
+    ali_heap_blame_overflow(count, size, call, caller);
+}

@@ -1,0 +1,90 @@
+/* The hit paths: what every malloc and free runs, and nothing else. A feature that must see calls
+ * makes them miss. tools/codegen.py holds the instruction counts. */
+#ifndef ALI_HEAP_FAST_H
+#define ALI_HEAP_FAST_H
+
+#include "heap/block.h"
+
+/* Takes the lowest eligible block of a slot whose mask is not empty. */
+ALI_INLINE void *ali_slot_take(struct ali_slot *slot, uint64_t bits)
+{
+    unsigned i = ali_low_bit(bits);
+
+    slot->bits = bits & (bits - 1);
+    ali_state_set(slot->states + i, ALI_STATE_LIVE);
+    return slot->base + (size_t)i * slot->block_bytes;
+}
+
+/* A block of at least `size` bytes, or NULL: take the slow path. */
+ALI_INLINE void *ali_heap_alloc_hit(size_t size)
+{
+    struct ali_slot *slot;
+    uint64_t bits;
+
+    if (ali_unlikely(size > ALI_SMALL_MAX))
+        return NULL;
+    slot = &ali_self->slots[ali_class_of(size)];
+    bits = slot->bits;
+    if (ali_unlikely(bits == 0))
+        return NULL;
+    return ali_slot_take(slot, bits);
+}
+
+/* The state byte of the live block that begins at p, when it is in a one-slice slab of this thread;
+ * NULL: take the slow path. */
+ALI_INLINE uint8_t *ali_heap_find_hit(const void *p, struct ali_slab **slab)
+{
+    uintptr_t offset = ali_region_offset(p);
+    struct ali_slab *s;
+    uint64_t product;
+    uint8_t *state;
+
+    /* relaxed: a pointer the program rightly has was handed out after the limit had grown past it */
+    if (ali_unlikely(offset >= atomic_load_explicit(&ali_region.limit_bytes, memory_order_relaxed)))
+        return NULL;
+    s = ali_slab_of(ali_span_at(offset));
+    /* relaxed: owner is this thread's block only if this thread made it so */
+    if (ali_unlikely(atomic_load_explicit(&s->owner, memory_order_relaxed) != ali_self))
+        return NULL;
+    product = (uint64_t)(uint16_t)offset * s->recip;
+    if (ali_unlikely((uint32_t)product >= s->recip))
+        return NULL; /* not the start of a block */
+    state = s->states + (product >> 32);
+    if (ali_unlikely(ali_state_get(state) != ALI_STATE_LIVE))
+        return NULL;
+    *slab = s;
+    return state;
+}
+
+/* Frees a live block of a one-slice slab of this thread; false: take the slow path. Never true for
+ * a pointer that is not exactly such a block. */
+ALI_INLINE bool ali_heap_free_hit(void *p)
+{
+    struct ali_slab *slab;
+    uint8_t *state = ali_heap_find_hit(p, &slab);
+
+    if (ali_unlikely(state == NULL))
+        return false;
+    if (ali_unlikely(--slab->trigger == 0))
+        return false;
+    ali_state_set(state, ALI_STATE_FREE);
+    return true;
+}
+
+/* The same when the caller tells the size, which must be one for which this class was chosen. */
+ALI_INLINE bool ali_heap_free_sized_hit(void *p, size_t size)
+{
+    struct ali_slab *slab;
+    uint8_t *state = ali_heap_find_hit(p, &slab);
+
+    if (ali_unlikely(state == NULL || size > ALI_NARROW_MAX))
+        return false;
+    if (ali_unlikely(slab->class_index != ali_class_of(size)))
+        return false;
+    if (ali_unlikely(--slab->trigger == 0))
+        return false;
+    ali_state_set(state, ALI_STATE_FREE);
+    return true;
+}
+
+#endif

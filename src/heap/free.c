@@ -1,0 +1,211 @@
+/* Freeing beyond the hit path: other threads' blocks, wide and large ones, watched ones, and
+ * whatever is no live block. */
+#include "heap/internal.h"
+
+/* --- what a pointer is -------------------------------------------------------------------- */
+
+static void find_in_slab(struct ali_found *f, struct ali_span *span, struct ali_slab *slab,
+                         size_t offset)
+{
+    size_t index = offset / slab->block_bytes;
+
+    f->span = span;
+    f->slab = slab;
+    f->block_bytes = slab->block_bytes;
+    if (index >= slab->count)
+        return; /* the rest behind the last block */
+    f->block = ali_slab_base(slab) + index * slab->block_bytes;
+    f->state = slab->states + index;
+    f->exact = offset == index * slab->block_bytes;
+}
+
+static void find_in_large(struct ali_found *f, struct ali_span *span, const void *p)
+{
+    f->span = span;
+    f->large = ali_large_of(span);
+    f->block = ali_span_base(span);
+    f->block_bytes = f->large->bytes;
+    f->state = (uint8_t *)&f->large->state;
+    f->exact = p == f->block;
+}
+
+bool ali_heap_find(const void *p, struct ali_found *found)
+{
+    uintptr_t offset = ali_region_offset(p);
+    struct ali_span *span;
+    struct ali_slab *slab;
+
+    memset(found, 0, sizeof *found);
+    if (offset >= atomic_load_explicit(&ali_region.limit_bytes, memory_order_acquire))
+        return false;
+    span = ali_span_at(offset);
+    slab = ali_slab_of(span);
+    if (slab->kind == ALI_KIND_PART) {
+        span -= slab->part;
+        slab = ali_slab_of(span);
+    }
+    switch (slab->kind) {
+    case ALI_KIND_SLAB:
+    case ALI_KIND_WIDE:
+        find_in_slab(found, span, slab, (size_t)((const char *)p - (char *)ali_span_base(span)));
+        break;
+    case ALI_KIND_LARGE:
+        find_in_large(found, span, p);
+        break;
+    default:
+        return false;
+    }
+    return found->block != NULL;
+}
+
+bool ali_find_live(const void *p, struct ali_found *f)
+{
+    uint8_t state;
+
+    if (!ali_heap_find(p, f) || !f->exact)
+        return false;
+    state = ali_state_get(f->state);
+    return state == ALI_STATE_LIVE || state == ALI_STATE_WATCHED;
+}
+
+/* --- freeing ------------------------------------------------------------------------------ */
+
+void ali_block_free_local(struct ali_block *b, struct ali_slab *slab, uint8_t *state)
+{
+    ali_state_set(state, ALI_STATE_FREE);
+    /* the hit path has counted already when it found the trigger at its end */
+    if (slab->trigger == 0 || --slab->trigger == 0)
+        ali_slab_event(b, slab);
+}
+
+/* The block is LIVE, and this call has the right to free it. */
+static void free_plain(struct ali_slab *slab, uint8_t *state)
+{
+    struct ali_block *holder = atomic_load_explicit(&slab->holder, memory_order_acquire);
+
+    if (holder != NULL && ali_block_is_mine(holder)) {
+        ali_block_free_local(holder, slab, state);
+        return;
+    }
+    /* release: what this thread did with the block is before what its next owner does; pairs with
+     * the acquire of the refill. From here on the slab may go at any moment: only the words that
+     * outlive it are touched. */
+    atomic_store_explicit((_Atomic(uint8_t) *)state, ALI_STATE_FREE, memory_order_release);
+    ali_remote_note(ali_self, slab);
+}
+
+static void free_watched(struct ali_found *f, enum ali_call call, const void *caller)
+{
+    uint8_t watched = ALI_STATE_WATCHED;
+
+    if (!ali_watch_freed(f->block, f->block_bytes, call, caller))
+        return;
+    /* Only one of two threads that free the same block gets past this. */
+    if (!atomic_compare_exchange_strong_explicit((_Atomic(uint8_t) *)f->state, &watched,
+                                                 ALI_STATE_LIVE, memory_order_acq_rel,
+                                                 memory_order_relaxed)) {
+        ali_heap_blame(ALLOT_MISUSE_DOUBLE_FREE, f->block, call, caller);
+        return;
+    }
+    if (f->large != NULL)
+        ali_large_free(f, call, caller);
+    else
+        free_plain(f->slab, f->state);
+}
+
+void ali_heap_free_found(struct ali_found *f, enum ali_call call, const void *caller)
+{
+    if (ali_state_get(f->state) == ALI_STATE_WATCHED)
+        free_watched(f, call, caller);
+    else if (f->large != NULL)
+        ali_large_free(f, call, caller);
+    else
+        free_plain(f->slab, f->state);
+}
+
+ALI_NOINLINE static void free_odd(void *p, enum ali_call call, const void *caller)
+{
+    struct ali_found found;
+
+    if (!ali_find_live(p, &found))
+        ali_heap_blame(ALLOT_MISUSE_INVALID_FREE, p, call, caller);
+    else
+        ali_heap_free_found(&found, call, caller);
+}
+
+void ali_heap_free_miss(void *p, enum ali_call call, const void *caller)
+{
+    uintptr_t offset = ali_region_offset(p);
+    struct ali_slab *slab;
+    uint64_t product;
+    uint8_t *state;
+
+    if (p == NULL)
+        return;
+    if (offset < atomic_load_explicit(&ali_region.limit_bytes, memory_order_acquire)) {
+        slab = ali_slab_of(ali_span_at(offset));
+        product = (uint64_t)(uint16_t)offset * slab->recip;
+        state = slab->states + (product >> 32);
+        if (ali_likely(slab->kind == ALI_KIND_SLAB && (uint32_t)product < slab->recip &&
+                       ali_state_get(state) == ALI_STATE_LIVE)) {
+            free_plain(slab, state);
+            return;
+        }
+    }
+    free_odd(p, call, caller);
+}
+
+/* --- claims and questions ----------------------------------------------------------------- */
+
+/* Exact for the class: a size below the class's own range, or above the block, is wrong. */
+bool ali_claim_fits(const struct ali_found *f, size_t size, size_t align)
+{
+    size_t asked = size + (size == 0);
+
+    if (ali_state_get(f->state) == ALI_STATE_WATCHED && ali_watch_keeps_size())
+        return size == ali_watch_size(f);
+    if (asked > f->block_bytes)
+        return false;
+    if (f->large != NULL)
+        return asked > ALI_SMALL_MAX || align > 16;
+    if (align > 16)
+        return ali_class_aligned(asked, align) == f->slab->class_index;
+    return ali_class_of(asked) == f->slab->class_index;
+}
+
+void ali_heap_free_claimed(void *p, size_t size_bytes, size_t align, enum ali_call call,
+                           const void *caller)
+{
+    struct ali_found found;
+    size_t truth;
+
+    if (p == NULL)
+        return;
+    if (!ali_find_live(p, &found)) {
+        ali_heap_blame(ALLOT_MISUSE_INVALID_FREE, p, call, caller);
+        return;
+    }
+    truth = ali_watch_size(&found);
+    if (align != 0 && !ali_is_aligned(p, align)) {
+        ali_heap_blame_claim(p, align, (size_t)1 << ali_low_bit((uintptr_t)p), "wrong alignment",
+                             call, caller);
+        return;
+    }
+    if (size_bytes != SIZE_MAX && !ali_claim_fits(&found, size_bytes, align)) {
+        ali_heap_blame_claim(p, size_bytes, truth, "wrong size", call, caller);
+        return;
+    }
+    ali_heap_free_found(&found, call, caller);
+}
+
+size_t ali_heap_usable(const void *p, enum ali_call call, const void *caller)
+{
+    struct ali_found found;
+
+    if (p == NULL)
+        return 0;
+    if (ali_find_live(p, &found))
+        return ali_watch_size(&found);
+    ali_heap_blame(ALLOT_MISUSE_INVALID_USABLE_SIZE, p, call, caller);
+    return 0;
+}

@@ -1,0 +1,166 @@
+/* What the files of src/heap share with one another. */
+#ifndef ALI_HEAP_INTERNAL_H
+#define ALI_HEAP_INTERNAL_H
+
+#include "core/observe.h"
+#include "heap/heap.h"
+#include "heap/object.h"
+
+/* What an allocation was asked for. */
+struct ali_request {
+    size_t size; /* at least 1 */
+    size_t align;
+    enum ali_call call;
+    const void *caller;
+    bool zero; /* the result must read zero */
+};
+
+/* --- alloc.c */
+/* From any heap and any thread: attaches the thread when it must. */
+void *ali_heap_serve(struct allot_heap *heap, const struct ali_request *request);
+/* From a block this thread holds. */
+void *ali_block_alloc(struct ali_block *b, unsigned class_index, const struct ali_request *request);
+
+/* --- refill.c */
+/* Puts the next mask of the slot's slab into it; false when the slab has nothing more to give and
+ * was taken out of the slot. */
+bool ali_slot_refill(struct ali_block *b, unsigned class_index);
+/* 64 states from `states`: bit i is set when byte i is 0. Acquire. */
+uint64_t ali_states_free_mask(const uint8_t *states);
+unsigned ali_states_used(const struct ali_slab *slab);
+
+/* --- slab.c */
+/* Gives the slot a slab: a partly used one, an empty one, or a new one. False: no memory. */
+bool ali_slot_acquire(struct ali_block *b, unsigned class_index, const struct ali_request *request);
+/* The slab's trigger has reached 0, or its inbox notice has come; by its owner's thread. */
+void ali_slab_event(struct ali_block *b, struct ali_slab *slab);
+void ali_slab_park_full(struct ali_block *b, struct ali_slab *slab);
+/* Empties what the block keeps for next time; bytes. */
+void ali_block_release_kept(struct ali_block *b);
+/* Sets used; the slab wakes its owner when it has fallen to event_used. */
+void ali_slab_arm(struct ali_slab *slab, int32_t used, int32_t event_used);
+ALI_INLINE int32_t ali_slab_used(const struct ali_slab *s) { return s->trigger + s->event_used; }
+int32_t ali_slab_collect(struct ali_slab *slab); /* remote frees into used; the new used */
+void ali_slab_list(struct ali_block *b, struct ali_slab *slab);
+void ali_slab_unlist(struct ali_block *b, struct ali_slab *slab);
+/* Clears what the fast path and classification read; the second line's atomics stay. */
+void ali_slab_clear(struct ali_span *span, unsigned slices);
+/* Returns a slab whose state bytes are all 0 (or whose heap goes) to the span layer. */
+void ali_slab_discard(struct ali_slab *slab);
+
+/* --- remote.c */
+void ali_remote_note(struct ali_block *self, struct ali_slab *slab);
+void ali_remote_flush(struct ali_block *self);
+void ali_inbox_drain(struct ali_block *b);
+
+/* --- free.c */
+/* What a pointer is. */
+struct ali_found {
+    struct ali_span *span;
+    struct ali_slab *slab;   /* head slab, NULL for a large block */
+    struct ali_large *large;
+    char *block;             /* start of the block p is in, NULL: in no block */
+    size_t block_bytes;      /* usable */
+    uint8_t *state;
+    bool exact;              /* p == block */
+};
+/* False when p is not in a block of the heap at all. */
+bool ali_heap_find(const void *p, struct ali_found *found);
+/* The same, for a pointer to the start of a live block only. */
+bool ali_find_live(const void *p, struct ali_found *found);
+/* Whether a request of `size` bytes would have been given a block like this one. */
+bool ali_claim_fits(const struct ali_found *found, size_t size, size_t align);
+/* Frees a block that ali_find_live has found. */
+void ali_heap_free_found(struct ali_found *found, enum ali_call call, const void *caller);
+void ali_block_free_local(struct ali_block *b, struct ali_slab *slab, uint8_t *state);
+
+/* --- misuse.c */
+void ali_heap_blame(enum allot_misuse_kind kind, const void *p, enum ali_call call,
+                    const void *caller);
+void ali_heap_blame_claim(const void *p, size_t told, size_t truth, const char *detail,
+                          enum ali_call call, const void *caller);
+
+void ali_heap_blame_overflow(size_t count, size_t size, enum ali_call call, const void *caller);
+
+void ali_heap_blame_content(enum allot_misuse_kind kind, const struct ali_found *found,
+                            const char *detail, enum ali_call call, const void *caller);
+
+/* --- object.c */
+/* True when the address was in a heap object that was destroyed, and nothing has come there since. */
+bool ali_heap_was_destroyed_at(const void *p);
+
+/* --- large.c */
+void *ali_large_alloc(struct ali_block *b, const struct ali_request *request);
+void ali_large_free(struct ali_found *found, enum ali_call call, const void *caller);
+bool ali_large_resize(struct ali_found *found, size_t size); /* in place */
+void *ali_large_move(struct ali_found *found, size_t size);  /* by remapping; NULL: copy */
+void ali_large_discard(struct ali_span *span);
+void ali_large_release_kept(struct ali_block *b);
+
+/* --- realloc.c */
+void *ali_realloc_found(struct allot_heap *heap, struct ali_found *found,
+                        const struct ali_request *request);
+
+/* --- thread.c */
+/* The block of this thread for the default heap, attached if need be; NULL: no memory, or the
+ * thread is ending (then borrow). */
+struct ali_block *ali_block_attach(void);
+struct ali_block *ali_block_for(struct allot_heap *heap);
+/* For a thread that is ending: a block for one operation, and back. */
+struct ali_block *ali_block_borrow(struct allot_heap *heap);
+void ali_block_return(struct ali_block *b);
+/* A parked block of the heap, now this caller's alone; NULL none. And back. */
+struct ali_block *ali_parked_take(struct allot_heap *heap);
+bool ali_parked_take_this(struct ali_block *b);
+void ali_parked_give(struct ali_block *b);
+ALI_INLINE bool ali_block_is_mine(const struct ali_block *b)
+{
+    return atomic_load_explicit(&b->thread, memory_order_relaxed) == ali_self;
+}
+ALI_INLINE bool ali_thread_is_attached(void)
+{
+    return ali_self != &ali_block_none && ali_self != &ali_block_late;
+}
+
+/* Takes everything out of the slots and gives back what is kept for next time. */
+void ali_block_quiesce(struct ali_block *b);
+void ali_thread_end(void *value);
+
+/* --- watch.c: the heap's side of the observe seam and of hardening */
+/* Decides which of a fresh mask go into the slot and which are kept out. */
+void ali_watch_admit(struct ali_block *b, unsigned class_index, uint64_t bits);
+/* An allocation from the bits kept out. */
+void *ali_watch_take(struct ali_block *b, unsigned class_index, const struct ali_request *request);
+/* True when the large block must be WATCHED. */
+bool ali_watch_large(struct ali_block *b, size_t size);
+void ali_watch_allocated(struct ali_block *b, void *p, size_t given_bytes,
+                         const struct ali_request *request);
+void ali_watch_init(void);
+/* True when WATCHED blocks know the size that was asked for. */
+bool ali_watch_keeps_size(void);
+/* Bytes the program may use of a live block. */
+size_t ali_watch_size(const struct ali_found *found);
+/* A WATCHED block is about to be freed. False: misuse was reported, leave it alone. */
+bool ali_watch_freed(void *p, size_t bytes, enum ali_call call, const void *caller);
+
+/* --- purge.c */
+/* Gives back the pages of PARKED slabs that hold no live block. Bytes. */
+size_t ali_slab_purge(struct ali_slab *slab);
+/* A listed slab of the block has fallen under half used: purges when there is much of that. */
+void ali_sparse_note(struct ali_block *b, struct ali_slab *slab);
+void ali_sparse_forget(struct ali_block *b, struct ali_slab *slab);
+
+/* --- walk.c */
+/* Resident bytes of all spans, used or not. */
+size_t ali_heap_resident_bytes(void);
+
+/* --- fork.c */
+void ali_block_rebuild(struct ali_block *b);
+
+extern struct ali_pool ali_block_pool;
+struct ali_pool *ali_state_pool(unsigned state_bytes);
+void ali_heap_fork_child(void);
+void ali_state_pools_fork_child(void);
+void ali_objects_fork_child(void);
+
+#endif

@@ -1,0 +1,182 @@
+/* Large blocks: whole spans, one block each. They grow in place or move by remapping, and a few
+ * are kept by the thread that freed them last. */
+#include "heap/internal.h"
+
+/* What a thread keeps of large spans: enough for a program that allocates and frees one buffer
+ * again and again, too little to matter. */
+#define KEEP_BYTES ((size_t)2 << 20)
+
+/* Below this a copy is cheaper than two changes of page tables. */
+#define MOVE_MIN_BYTES ((size_t)256 << 10)
+
+static size_t slices_for(size_t bytes) { return (bytes + ALI_SLICE_BYTES - 1) >> ALI_SLICE_SHIFT; }
+
+static struct ali_span *take_kept(struct ali_block *b, size_t slices, size_t align)
+{
+    uint32_t i;
+
+    for (i = 0; i < b->large_count; i++) {
+        struct ali_span *span = b->large[i];
+        size_t have = ali_span_slices(span);
+
+        if (have < slices || have > slices + slices / 4 ||
+            !ali_is_aligned(ali_span_base(span), align))
+            continue;
+        b->large[i] = b->large[--b->large_count];
+        b->large_bytes -= have << ALI_SLICE_SHIFT;
+        return span;
+    }
+    return NULL;
+}
+
+static struct ali_span *take_span(struct ali_block *b, const struct ali_request *request,
+                                  size_t bytes, bool *zero)
+{
+    struct ali_span_request want = {.slices = slices_for(bytes),
+                                    .align_slices = ali_max(request->align >> ALI_SLICE_SHIFT, 1),
+                                    .want_zero = request->zero};
+    struct ali_span *span;
+
+    *zero = false;
+    span = take_kept(b, want.slices, request->align);
+    if (span != NULL)
+        return span;
+    if (!ali_heap_charge(b->heap, want.slices << ALI_SLICE_SHIFT))
+        return NULL;
+    span = ali_span_alloc(&want, zero);
+    if (span == NULL && (b->empty_count > 0 || b->large_count > 0)) {
+        ali_block_release_kept(b);
+        span = ali_span_alloc(&want, zero);
+    }
+    if (span == NULL)
+        ali_heap_uncharge(b->heap, want.slices << ALI_SLICE_SHIFT);
+    else
+        ali_heap_enlist(b->heap, span);
+    return span;
+}
+
+void *ali_large_alloc(struct ali_block *b, const struct ali_request *request)
+{
+    size_t bytes = ali_align_up(request->size, ali_os_page_bytes);
+    struct ali_span *span;
+    struct ali_large *large;
+    bool zero;
+    void *p;
+
+    if (request->align > ALI_GIB || bytes > PTRDIFF_MAX - request->align) {
+        ali_error_set(ALLOT_LAYER_PROGRAM, ALLOT_CAUSE_TOO_LARGE, 0);
+        return NULL;
+    }
+    span = take_span(b, request, bytes, &zero);
+    if (span == NULL)
+        return NULL;
+    p = ali_span_base(span);
+    large = ali_large_of(span);
+    large->heap = b->heap;
+    large->bytes = bytes;
+    large->kind = ALI_KIND_LARGE;
+    atomic_store_explicit(&large->state, ALI_STATE_LIVE, memory_order_release);
+    if (request->zero && !zero)
+        memset(p, 0, request->size);
+    if (ali_watch_large(b, bytes)) {
+        atomic_store_explicit(&large->state, ALI_STATE_WATCHED, memory_order_release);
+        ali_watch_allocated(b, p, bytes, request);
+    }
+    return p;
+}
+
+void ali_large_discard(struct ali_span *span)
+{
+    struct allot_heap *heap = ali_large_of(span)->heap;
+    size_t bytes = ali_span_slices(span) << ALI_SLICE_SHIFT;
+
+    ali_slab_clear(span, 1);
+    ali_heap_delist(heap, span);
+    ali_span_free(span);
+    ali_heap_uncharge(heap, bytes);
+}
+
+void ali_large_release_kept(struct ali_block *b)
+{
+    while (b->large_count > 0)
+        ali_large_discard(b->large[--b->large_count]);
+    b->large_bytes = 0;
+}
+
+static bool keep(struct ali_block *b, struct ali_span *span)
+{
+    size_t bytes = ali_span_slices(span) << ALI_SLICE_SHIFT;
+
+    if (b->large_count == ALI_LARGE_CACHE || b->large_bytes + bytes > KEEP_BYTES)
+        return false;
+    b->large[b->large_count++] = span;
+    b->large_bytes += bytes;
+    return true;
+}
+
+void ali_large_free(struct ali_found *found, enum ali_call call, const void *caller)
+{
+    uint8_t live = ALI_STATE_LIVE;
+
+    /* One of two threads that free the same block loses, and is told. */
+    if (!atomic_compare_exchange_strong_explicit(&found->large->state, &live, ALI_STATE_FREE,
+                                                 memory_order_acq_rel, memory_order_relaxed)) {
+        ali_heap_blame(ALLOT_MISUSE_DOUBLE_FREE, found->block, call, caller);
+        return;
+    }
+    if (ali_thread_is_attached() && found->large->heap == ali_self->heap &&
+        keep(ali_self, found->span))
+        return;
+    ali_large_discard(found->span);
+}
+
+bool ali_large_resize(struct ali_found *found, size_t size)
+{
+    size_t bytes = ali_align_up(size, ali_os_page_bytes);
+    size_t slices = slices_for(bytes);
+    size_t have = ali_span_slices(found->span);
+    struct allot_heap *heap = found->large->heap;
+
+    if (slices > have) {
+        size_t more = (slices - have) << ALI_SLICE_SHIFT;
+
+        if (!ali_heap_charge(heap, more))
+            return false;
+        if (!ali_span_grow(found->span, slices)) {
+            ali_heap_uncharge(heap, more);
+            return false;
+        }
+    } else if (slices < have) {
+        ali_span_shrink(found->span, slices);
+        ali_heap_uncharge(heap, (have - slices) << ALI_SLICE_SHIFT);
+    }
+    found->large->bytes = bytes;
+    return true;
+}
+
+void *ali_large_move(struct ali_found *found, size_t size)
+{
+    size_t bytes = ali_align_up(size, ali_os_page_bytes);
+    size_t have = ali_span_slices(found->span);
+    size_t more = (slices_for(bytes) - have) << ALI_SLICE_SHIFT;
+    struct allot_heap *heap = found->large->heap;
+    struct ali_large was = *found->large;
+    struct ali_span *to;
+
+    if (found->block_bytes < MOVE_MIN_BYTES || !ali_heap_charge(heap, more))
+        return NULL;
+    ali_heap_delist(heap, found->span);
+    /* Not to be freed by anybody while it moves; the caller owns it, so only misuse could. */
+    ali_slab_clear(found->span, 1);
+    to = ali_span_move(found->span, slices_for(bytes));
+    if (to == NULL) {
+        memcpy(found->large, &was, sizeof was);
+        ali_heap_enlist(heap, found->span);
+        ali_heap_uncharge(heap, more);
+        return NULL;
+    }
+    memcpy(ali_large_of(to), &was, sizeof was);
+    ali_large_of(to)->bytes = bytes;
+    ali_heap_enlist(heap, to);
+    return ali_span_base(to);
+}

@@ -1,0 +1,406 @@
+/* Heap objects: create, destroy, the calls of allot/heap.h.
+ *
+ * The memory of a struct allot_heap is never used for anything else, so a stale handle is seen by
+ * its generation: odd while the heap lives. A destroyed heap leaves its mark on the metas of its
+ * slices until they are used again, so that a late free is named. */
+#include "heap/internal.h"
+
+#include <errno.h>
+
+struct allot_heap ali_default_heap = {
+    .lock = ALI_LOCK_INIT(ALI_RANK_HEAP),
+    .generation = 1,
+};
+
+static struct ali_pool heap_pool = ALI_POOL_INIT(sizeof(struct allot_heap));
+static struct ali_lock list_lock = ALI_LOCK_INIT(ALI_RANK_HEAP_LIST);
+static struct allot_heap *free_heaps;          /* destroyed, to be used again */
+static _Atomic(struct allot_heap *) heaps = &ali_default_heap;
+
+struct allot_heap *ali_heap_first(void)
+{
+    return atomic_load_explicit(&heaps, memory_order_acquire);
+}
+
+static bool is_alive(const struct allot_heap *h)
+{
+    return (atomic_load_explicit(&h->generation, memory_order_acquire) & 1) != 0;
+}
+
+static void blame_heap(const struct allot_heap *h, enum ali_call call, const void *caller)
+{
+    struct allot_misuse m = {
+        .kind = ALLOT_MISUSE_INVALID_HEAP,
+        .call = ali_call_name(call),
+        .pointer = h,
+        .detail = h == &ali_default_heap ? "the default heap" : "a heap that was destroyed",
+    };
+
+    ali_report_misuse(&m, caller);
+}
+
+/* --- charging ----------------------------------------------------------------------------- */
+
+static void raise_peak(struct allot_heap *h, size_t used)
+{
+    size_t peak = atomic_load_explicit(&h->peak_bytes, memory_order_relaxed);
+
+    while (used > peak && !atomic_compare_exchange_weak_explicit(
+                              &h->peak_bytes, &peak, used, memory_order_relaxed,
+                              memory_order_relaxed))
+        ;
+}
+
+static bool try_charge(struct allot_heap *h, size_t bytes)
+{
+    size_t used = atomic_fetch_add_explicit(&h->used_bytes, bytes, memory_order_relaxed) + bytes;
+    size_t limit = atomic_load_explicit(&h->limit_bytes, memory_order_relaxed);
+
+    if (limit != 0 && used > limit) {
+        atomic_fetch_sub_explicit(&h->used_bytes, bytes, memory_order_relaxed);
+        return false;
+    }
+    raise_peak(h, used);
+    return true;
+}
+
+bool ali_heap_charge(struct allot_heap *h, size_t bytes)
+{
+    if (ali_heap_is_default(h) || try_charge(h, bytes))
+        return true;
+    if (h->on_limit != NULL && h->on_limit(h, bytes, h->limit_arg) && try_charge(h, bytes))
+        return true;
+    ali_error_set(ALLOT_LAYER_HEAP, ALLOT_CAUSE_LIMIT, 0);
+    return false;
+}
+
+void ali_heap_uncharge(struct allot_heap *h, size_t bytes)
+{
+    if (!ali_heap_is_default(h))
+        atomic_fetch_sub_explicit(&h->used_bytes, bytes, memory_order_relaxed);
+}
+
+/* --- the list of spans -------------------------------------------------------------------- */
+
+void ali_heap_enlist(struct allot_heap *h, struct ali_span *s)
+{
+    uint32_t index = ali_span_index(s);
+    struct ali_slab *slab = ali_slab_of(s);
+
+    slab->heap_next = slab->heap_prev = 0;
+    if (ali_heap_is_default(h))
+        return;
+    ali_lock(&h->lock);
+    slab->heap_next = h->spans;
+    if (h->spans != 0)
+        ali_slab_by_index(h->spans)->heap_prev = index;
+    h->spans = index;
+    ali_unlock(&h->lock);
+}
+
+void ali_heap_delist(struct allot_heap *h, struct ali_span *s)
+{
+    struct ali_slab *slab = ali_slab_of(s);
+
+    if (ali_heap_is_default(h))
+        return;
+    ali_lock(&h->lock);
+    if (slab->heap_prev != 0)
+        ali_slab_by_index(slab->heap_prev)->heap_next = slab->heap_next;
+    else
+        h->spans = slab->heap_next;
+    if (slab->heap_next != 0)
+        ali_slab_by_index(slab->heap_next)->heap_prev = slab->heap_prev;
+    slab->heap_next = slab->heap_prev = 0;
+    ali_unlock(&h->lock);
+}
+
+/* --- create and destroy ------------------------------------------------------------------- */
+
+static struct allot_heap *take_heap(void)
+{
+    struct allot_heap *h;
+    bool known;
+
+    ali_lock(&list_lock);
+    h = free_heaps;
+    known = h != NULL;
+    if (known)
+        free_heaps = h->next_free;
+    ali_unlock(&list_lock);
+    if (!known) {
+        h = ali_pool_take(&heap_pool);
+        if (h == NULL)
+            return NULL;
+        memset(h, 0, sizeof *h);
+        h->lock.rank = ALI_RANK_HEAP;
+        h->next = atomic_load_explicit(&heaps, memory_order_relaxed);
+        while (!atomic_compare_exchange_weak_explicit(&heaps, &h->next, h, memory_order_release,
+                                                      memory_order_relaxed))
+            ;
+    }
+    h->parked = NULL;
+    return h;
+}
+
+allot_heap *allot_heap_create(const struct allot_heap_options *options)
+{
+    struct allot_heap *h;
+    size_t i;
+
+    ali_heap_start();
+    h = take_heap();
+    if (h == NULL) {
+        ali_error_set(ALLOT_LAYER_OS, ALLOT_CAUSE_OS, ENOMEM);
+        errno = ENOMEM;
+        return NULL;
+    }
+    atomic_store_explicit(&h->blocks, NULL, memory_order_relaxed);
+    atomic_store_explicit(&h->used_bytes, 0, memory_order_relaxed);
+    atomic_store_explicit(&h->peak_bytes, 0, memory_order_relaxed);
+    atomic_store_explicit(&h->parked_count, 0, memory_order_relaxed);
+    h->spans = 0;
+    atomic_store_explicit(&h->limit_bytes, options == NULL ? 0 : options->limit_bytes,
+                          memory_order_relaxed);
+    h->on_limit = options == NULL ? NULL : options->on_limit;
+    h->limit_arg = options == NULL ? NULL : options->arg;
+    memset(h->name, 0, sizeof h->name);
+    if (options != NULL && options->name != NULL)
+        for (i = 0; i + 1 < sizeof h->name && options->name[i] != '\0'; i++)
+            h->name[i] = options->name[i];
+    atomic_fetch_add_explicit(&h->generation, 1, memory_order_release);
+    return h;
+}
+
+/* In the place of heap_next of a slice that is in no heap. */
+#define DESTROYED UINT32_MAX
+
+static void mark_destroyed(struct ali_span *span, uint32_t slices)
+{
+    uint32_t i;
+
+    for (i = 0; i < slices; i++)
+        ali_slab_of(span + i)->heap_next = DESTROYED;
+}
+
+bool ali_heap_was_destroyed_at(const void *p)
+{
+    return ali_slab_of(ali_span_at(ali_region_offset(p)))->heap_next == DESTROYED;
+}
+
+static void discard_span(struct ali_span *span)
+{
+    struct ali_slab *slab = ali_slab_of(span);
+    uint32_t slices = (uint32_t)ali_span_slices(span);
+    bool is_slab = slab->kind == ALI_KIND_SLAB || slab->kind == ALI_KIND_WIDE;
+    unsigned state_bytes = ali_classes[slab->class_index].state_bytes;
+    uint8_t *states = slab->states;
+
+    ali_slab_clear(span, slab->kind == ALI_KIND_LARGE ? 1 : slices);
+    mark_destroyed(span, slices);
+    if (is_slab)
+        ali_pool_give(ali_state_pool(state_bytes), states);
+    ali_span_free(span);
+}
+
+/* Blocks of threads that live are found by them (thread.c) and given back then. */
+static void discard_blocks(struct allot_heap *h)
+{
+    struct ali_block *b = atomic_load_explicit(&h->blocks, memory_order_acquire);
+
+    while (b != NULL) {
+        struct ali_block *next = b->next_all;
+        bool parked = atomic_load_explicit(&b->thread, memory_order_acquire) == NULL;
+
+        b->empty_count = b->large_count = 0;
+        b->destroyed = true;
+        if (parked)
+            ali_pool_give(&ali_block_pool, b);
+        b = next;
+    }
+    atomic_store_explicit(&h->blocks, NULL, memory_order_relaxed);
+}
+
+void allot_heap_destroy(allot_heap *h)
+{
+    uint32_t index;
+
+    if (h == NULL)
+        return;
+    if (ali_heap_is_default(h) || !is_alive(h)) {
+        blame_heap(h, ALI_CALL_HEAP_DESTROY, __builtin_return_address(0));
+        return;
+    }
+    atomic_fetch_add_explicit(&h->generation, 1, memory_order_acq_rel);
+    index = h->spans;
+    h->spans = 0;
+    while (index != 0) {
+        struct ali_span *span = &ali_region.metas[index];
+
+        index = ali_slab_of(span)->heap_next;
+        discard_span(span);
+    }
+    discard_blocks(h);
+    atomic_store_explicit(&h->used_bytes, 0, memory_order_relaxed);
+    ali_lock(&list_lock);
+    h->next_free = free_heaps;
+    free_heaps = h;
+    ali_unlock(&list_lock);
+}
+
+/* --- blocks ------------------------------------------------------------------------------- */
+
+static void *serve(allot_heap *h, const struct ali_request *request)
+{
+    void *p;
+
+    if (h == NULL)
+        h = &ali_default_heap;
+    if (!is_alive(h)) {
+        blame_heap(h, request->call, request->caller);
+        errno = EINVAL;
+        return NULL;
+    }
+    p = ali_heap_serve(h, request);
+    if (p == NULL)
+        errno = ENOMEM;
+    return p;
+}
+
+void *allot_heap_alloc(allot_heap *heap, size_t size)
+{
+    struct ali_request request = {.size = size + (size == 0),
+                                  .align = 16,
+                                  .call = ALI_CALL_HEAP_ALLOC,
+                                  .caller = __builtin_return_address(0)};
+
+    return serve(heap, &request);
+}
+
+void *allot_heap_zalloc(allot_heap *heap, size_t size)
+{
+    struct ali_request request = {.size = size + (size == 0),
+                                  .align = 16,
+                                  .call = ALI_CALL_HEAP_ALLOC,
+                                  .caller = __builtin_return_address(0),
+                                  .zero = true};
+
+    return serve(heap, &request);
+}
+
+void *allot_heap_aligned(allot_heap *heap, size_t size, size_t align)
+{
+    struct ali_request request = {.size = size + (size == 0),
+                                  .align = align,
+                                  .call = ALI_CALL_HEAP_ALLOC,
+                                  .caller = __builtin_return_address(0)};
+
+    if (!ali_is_pow2(align) || align > ALI_GIB) {
+        ali_error_set(ALLOT_LAYER_PROGRAM, ALLOT_CAUSE_BAD_ALIGNMENT, 0);
+        errno = EINVAL;
+        return NULL;
+    }
+    return serve(heap, &request);
+}
+
+static struct allot_heap *heap_of(const struct ali_found *f)
+{
+    struct ali_block *b;
+
+    if (f->large != NULL)
+        return f->large->heap;
+    b = atomic_load_explicit(&f->slab->holder, memory_order_acquire);
+    return b == NULL ? NULL : b->heap;
+}
+
+/* A live block of this heap; anything else is reported. */
+static bool find_own(allot_heap *h, const void *p, struct ali_found *f,
+                     enum allot_misuse_kind kind, enum ali_call call, const void *caller)
+{
+    if (h == NULL)
+        h = &ali_default_heap;
+    if (!is_alive(h)) {
+        blame_heap(h, call, caller);
+        return false;
+    }
+    if (!ali_find_live(p, f)) {
+        ali_heap_blame(kind, p, call, caller);
+        return false;
+    }
+    if (heap_of(f) != h) {
+        ali_heap_blame_claim(p, 0, 0, "a block of another heap", call, caller);
+        return false;
+    }
+    return true;
+}
+
+allot_status allot_heap_realloc(allot_heap *heap, void **block, size_t size)
+{
+    struct ali_request request = {.size = size + (size == 0),
+                                  .align = 16,
+                                  .call = ALI_CALL_HEAP_REALLOC,
+                                  .caller = __builtin_return_address(0)};
+    struct ali_found found;
+    void *p;
+
+    if (heap == NULL)
+        heap = &ali_default_heap;
+    if (*block == NULL) {
+        p = serve(heap, &request);
+    } else {
+        if (!find_own(heap, *block, &found, ALLOT_MISUSE_INVALID_REALLOC, request.call,
+                      request.caller))
+            return -EINVAL;
+        p = ali_realloc_found(heap, &found, &request);
+    }
+    if (p == NULL)
+        return -ENOMEM;
+    *block = p;
+    return 0;
+}
+
+void allot_heap_free(allot_heap *heap, void *block)
+{
+    const void *caller = __builtin_return_address(0);
+    struct ali_found found;
+
+    if (block != NULL && find_own(heap, block, &found, ALLOT_MISUSE_INVALID_FREE,
+                                  ALI_CALL_HEAP_FREE, caller))
+        ali_heap_free_found(&found, ALI_CALL_HEAP_FREE, caller);
+}
+
+size_t allot_heap_usable(allot_heap *heap, const void *block)
+{
+    struct ali_found found;
+
+    if (block == NULL || !find_own(heap, block, &found, ALLOT_MISUSE_INVALID_USABLE_SIZE,
+                                   ALI_CALL_HEAP_USABLE, __builtin_return_address(0)))
+        return 0;
+    return ali_watch_size(&found);
+}
+
+allot_heap *allot_heap_of(const void *block)
+{
+    struct ali_found found;
+    struct allot_heap *h;
+
+    if (!ali_find_live(block, &found))
+        return NULL;
+    h = heap_of(&found);
+    return h == &ali_default_heap ? NULL : h;
+}
+
+allot_heap *allot_heap_default(void) { return &ali_default_heap; }
+
+void allot_heap_set_limit(allot_heap *heap, size_t limit_bytes)
+{
+    atomic_store_explicit(&heap->limit_bytes, limit_bytes, memory_order_relaxed);
+}
+
+const char *allot_heap_name(const allot_heap *heap) { return heap->name; }
+
+void ali_objects_fork_child(void)
+{
+    ali_lock_reset(&list_lock);
+    ali_pool_fork_child(&heap_pool);
+}

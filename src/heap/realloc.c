@@ -1,0 +1,70 @@
+/* realloc: in place when the class stays or a span can change its end, by remapping when it is
+ * large, by copying otherwise. A block is never kept in a class that malloc would not have chosen
+ * for the new size: so a sized free can be checked exactly, and shrinking really gives memory back. */
+#include "heap/internal.h"
+
+static bool stays(const struct ali_found *f, size_t size)
+{
+    uint8_t state = ali_state_get(f->state);
+
+    if (state == ALI_STATE_WATCHED)
+        return false; /* an observer sees it as a free and an allocation */
+    if (f->large == NULL)
+        return size <= ALI_SMALL_MAX && f->block_bytes == ali_classes[ali_class_of(size)].block_bytes;
+    return false;
+}
+
+static void *copy_to_new(struct allot_heap *heap, struct ali_found *f,
+                         const struct ali_request *request)
+{
+    size_t have = ali_watch_size(f);
+    void *to = ali_heap_serve(heap, request);
+
+    if (to == NULL)
+        return NULL;
+    memcpy(to, f->block, ali_min(have, request->size));
+    ali_heap_free_miss(f->block, request->call, request->caller);
+    return to;
+}
+
+void *ali_realloc_found(struct allot_heap *heap, struct ali_found *f,
+                        const struct ali_request *request)
+{
+    void *p;
+
+    if (stays(f, request->size))
+        return f->block;
+    if (f->large != NULL && request->size > ALI_SMALL_MAX && request->size <= PTRDIFF_MAX / 2 &&
+        ali_state_get(f->state) == ALI_STATE_LIVE) {
+        if (ali_large_resize(f, request->size))
+            return f->block;
+        p = request->size > f->block_bytes ? ali_large_move(f, request->size) : NULL;
+        if (p != NULL)
+            return p;
+    }
+    return copy_to_new(heap, f, request);
+}
+
+static struct allot_heap *heap_of(const struct ali_found *f)
+{
+    if (f->large != NULL)
+        return f->large->heap;
+    return atomic_load_explicit(&f->slab->holder, memory_order_acquire)->heap;
+}
+
+void *ali_heap_realloc(void *p, size_t size, enum ali_call call, const void *caller)
+{
+    struct ali_request request = {
+        .size = size + (size == 0), .align = 16, .call = call, .caller = caller};
+    struct ali_found found;
+
+    if (!ali_find_live(p, &found)) {
+        ali_heap_blame(ALLOT_MISUSE_INVALID_REALLOC, p, call, caller);
+        return NULL;
+    }
+    if (size > PTRDIFF_MAX) {
+        ali_error_set(ALLOT_LAYER_PROGRAM, ALLOT_CAUSE_TOO_LARGE, 0);
+        return NULL;
+    }
+    return ali_realloc_found(heap_of(&found), &found, &request);
+}

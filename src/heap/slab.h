@@ -1,0 +1,124 @@
+/* Slabs: one or eight slices cut into blocks of one class, with one state byte for each block.
+ *
+ *   slice (user memory)            metas (ali_span.client)          state bytes (metadata memory)
+ *   |b0|b1|b2|...|b(count-1)|rest|  owner states recip trigger ...   |1|0|1|1|...|0|ff|ff|
+ *
+ * The state byte is the truth about a block; everything else (used, lists, masks) is derived from
+ * it and can be rebuilt. `used` is never stored: used = trigger + event_used.
+ *
+ * Who writes what: the first line is constant while the slab lives, except trigger, which the
+ * owner's thread changes; the second line's atomics are written by any thread. Those outlive the slab: a late
+ * publisher may touch them when the slice has become something else, so nothing else ever stands
+ * there. */
+#ifndef ALI_HEAP_SLAB_H
+#define ALI_HEAP_SLAB_H
+
+#include "heap/classes.h"
+
+struct ali_block;
+struct allot_heap;
+
+enum ali_state {
+    ALI_STATE_FREE = 0,
+    ALI_STATE_LIVE = 1,
+    ALI_STATE_WATCHED = 2, /* live, but leaves the fast path: observed, or hardened */
+    ALI_STATE_HELD = 3,    /* freed and waiting in the quarantine */
+    ALI_STATE_NEVER = 0xff /* behind the last block of a slab */
+};
+
+enum ali_slab_kind {
+    ALI_KIND_NONE,
+    ALI_KIND_SLAB, /* one slice */
+    ALI_KIND_WIDE, /* head of eight slices */
+    ALI_KIND_PART, /* one of the seven others: `part` slices behind the head */
+    ALI_KIND_LARGE /* one block, whole slices: struct ali_large */
+};
+
+/* Who may hand out blocks of a slab, or take its pages. Changed by compare-and-swap only, on slow
+ * paths: PARKED -> ACTIVE (its owner takes it into a slot, or is about to release it),
+ * ACTIVE -> PARKED (owner), PARKED -> PURGING -> PARKED (any thread). */
+enum ali_slab_mode {
+    ALI_MODE_ACTIVE, /* its owner may hand out blocks any moment; also: no slab at all */
+    ALI_MODE_PARKED, /* nobody hands out its blocks */
+    ALI_MODE_PURGING /* some thread is giving back pages that hold no live block */
+};
+
+struct ali_slab {
+    /* read by every free */
+    _Atomic(struct ali_block *) owner;
+    uint8_t *states;
+    uint32_t recip;
+    int32_t trigger; /* owner's thread: frees until the next event */
+    /* constant */
+    uint32_t block_bytes;
+    uint16_t count;
+    uint8_t kind;
+    uint8_t class_index;
+    /* owner's thread */
+    int32_t event_used; /* value of used at which trigger reaches 0 */
+    uint16_t cursor;    /* first block of the window last taken */
+    uint16_t pass_left; /* windows to look at before the pass over the slab ends */
+    uint16_t high;      /* blocks from here on were never in a mask */
+    bool pass_found;    /* the pass has found a free block */
+    bool listed;        /* in the owner's partial list */
+    uint32_t next, prev; /* owner's list: slice indices, 0 none */
+    bool clean;          /* blocks from `high` on read zero */
+    /* The block that the slab belongs to. `owner` above is its copy for the fast free and stays
+     * NULL where that must not succeed: in wide slabs. */
+    _Atomic(struct ali_block *) holder;
+    /* any thread */
+    _Atomic(uint32_t) remote_freed;     /* published, not yet collected */
+    _Atomic(uint32_t) remote_threshold; /* remote_freed at which the owner wants to hear of it */
+    _Atomic(uint32_t) inbox_next;
+    _Atomic(uint8_t) queued; /* in an inbox */
+    _Atomic(uint8_t) mode;
+    uint8_t part;  /* ALI_KIND_PART: slices behind the head */
+    /* the heap's, under its lock */
+    uint32_t heap_next, heap_prev; /* heap objects: all their spans */
+    /* owner's thread: while listed and less than half used (purge.c) */
+    uint32_t sparse_bytes; /* free and not given back, counted in the block's sparse_bytes */
+    uint32_t purged_bytes; /* free when pages were last given back */
+};
+_Static_assert(sizeof(struct ali_slab) <= sizeof(((struct ali_span *)0)->client), "fits the meta");
+_Static_assert(offsetof(struct ali_slab, remote_freed) == 64, "other threads write another line");
+
+/* A large block: a span of its own. Shares owner (NULL) and kind with ali_slab. */
+struct ali_large {
+    _Atomic(struct ali_block *) owner; /* NULL: never the fast path */
+    struct allot_heap *heap;
+    size_t bytes; /* usable: what was asked for, rounded up to a page */
+    uint32_t spare;
+    uint16_t spare2;
+    uint8_t kind; /* ALI_KIND_LARGE */
+    _Atomic(uint8_t) state;
+};
+_Static_assert(offsetof(struct ali_large, kind) == offsetof(struct ali_slab, kind), "common prefix");
+
+ALI_INLINE struct ali_slab *ali_slab_of(struct ali_span *s) { return (struct ali_slab *)s->client; }
+
+ALI_INLINE struct ali_large *ali_large_of(struct ali_span *s) { return (struct ali_large *)s->client; }
+
+ALI_INLINE struct ali_span *ali_slab_span(const void *slab) { return (struct ali_span *)(uintptr_t)slab; }
+
+ALI_INLINE uint32_t ali_slab_index(const struct ali_slab *s) { return ali_span_index(ali_slab_span(s)); }
+
+ALI_INLINE struct ali_slab *ali_slab_by_index(uint32_t index)
+{
+    return ali_slab_of(&ali_region.metas[index]);
+}
+
+ALI_INLINE char *ali_slab_base(const struct ali_slab *s) { return ali_span_base(ali_slab_span(s)); }
+
+/* State bytes are written by one thread and read by others without a lock: relaxed here, and the
+ * callers name the orders that matter. */
+ALI_INLINE uint8_t ali_state_get(const uint8_t *state)
+{
+    return atomic_load_explicit((const _Atomic(uint8_t) *)state, memory_order_relaxed);
+}
+
+ALI_INLINE void ali_state_set(uint8_t *state, uint8_t value)
+{
+    atomic_store_explicit((_Atomic(uint8_t) *)state, value, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,285 @@
+/* Threads and their blocks: attach, park, adopt, and threads that allocate while they end.
+ *
+ *   none --first allocation--> attached --destructor--> late
+ *
+ * A thread that is late (its destructor has run) has no block: each of its allocations borrows one
+ * and puts it back, so that nothing is left behind whichever destructor round it was, and no round
+ * needs to be counted. */
+#include "heap/internal.h"
+
+struct ali_block ali_block_none;
+struct ali_block ali_block_late;
+_Thread_local struct ali_block *ali_self __attribute__((tls_model("initial-exec"))) =
+    &ali_block_none;
+
+struct ali_pool ali_block_pool =
+    ALI_POOL_INIT((sizeof(struct ali_block) + ALI_LINE_BYTES - 1) / ALI_LINE_BYTES *
+                  ALI_LINE_BYTES);
+
+/* --- the parked list ---------------------------------------------------------------------- */
+
+struct ali_block *ali_parked_take(struct allot_heap *heap)
+{
+    struct ali_block *b;
+
+    if (atomic_load_explicit(&heap->parked_count, memory_order_relaxed) == 0)
+        return NULL;
+    ali_lock(&heap->lock);
+    b = heap->parked;
+    if (b != NULL) {
+        heap->parked = b->next_parked;
+        atomic_fetch_sub_explicit(&heap->parked_count, 1, memory_order_relaxed);
+        atomic_store_explicit(&b->thread, b, memory_order_release);
+    }
+    ali_unlock(&heap->lock);
+    if (b != NULL && b->stale)
+        ali_block_rebuild(b);
+    return b;
+}
+
+bool ali_parked_take_this(struct ali_block *b)
+{
+    struct allot_heap *heap = b->heap;
+    struct ali_block **at;
+
+    ali_lock(&heap->lock);
+    for (at = &heap->parked; *at != NULL && *at != b; at = &(*at)->next_parked)
+        ;
+    if (*at == NULL) {
+        ali_unlock(&heap->lock);
+        return false;
+    }
+    *at = b->next_parked;
+    atomic_fetch_sub_explicit(&heap->parked_count, 1, memory_order_relaxed);
+    atomic_store_explicit(&b->thread, b, memory_order_release);
+    ali_unlock(&heap->lock);
+    if (b->stale)
+        ali_block_rebuild(b);
+    return true;
+}
+
+void ali_parked_give(struct ali_block *b)
+{
+    struct allot_heap *heap = b->heap;
+
+    ali_lock(&heap->lock);
+    atomic_store_explicit(&b->thread, NULL, memory_order_release);
+    b->next_parked = heap->parked;
+    heap->parked = b;
+    atomic_fetch_add_explicit(&heap->parked_count, 1, memory_order_relaxed);
+    ali_unlock(&heap->lock);
+    /* A slab that was pushed while the block was ours has nobody else to look at it. */
+    if (atomic_load_explicit(&b->inbox, memory_order_relaxed) != 0 && ali_parked_take_this(b)) {
+        ali_inbox_drain(b);
+        ali_parked_give(b);
+    }
+}
+
+/* --- making and taking -------------------------------------------------------------------- */
+
+static struct ali_block *make_block(struct allot_heap *heap)
+{
+    struct ali_block *b = ali_pool_take(&ali_block_pool);
+    uint64_t seed[2];
+    unsigned i;
+
+    if (b == NULL) {
+        ali_error_set(ALLOT_LAYER_OS, ALLOT_CAUSE_OS, 12 /* ENOMEM */);
+        return NULL;
+    }
+    memset(b, 0, offsetof(struct ali_block, inbox));
+    atomic_store_explicit(&b->thread, b, memory_order_relaxed);
+    b->heap = heap;
+    b->heap_generation = atomic_load_explicit(&heap->generation, memory_order_relaxed);
+    for (i = 0; i < ALI_CLASS_COUNT; i++)
+        b->slots[i].block_bytes = ali_classes[i].block_bytes;
+    ali_os_random(seed);
+    b->random.state = seed[0] ^ (uintptr_t)b * 0x9e3779b97f4a7c15U;
+    b->next_all = atomic_load_explicit(&heap->blocks, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&heap->blocks, &b->next_all, b,
+                                                  memory_order_release, memory_order_relaxed))
+        ;
+    return b;
+}
+
+static struct ali_block *adopt_or_make(struct allot_heap *heap)
+{
+    struct ali_block *b = ali_parked_take(heap);
+
+    return b != NULL ? b : make_block(heap);
+}
+
+struct ali_block *ali_block_attach(void)
+{
+    struct ali_block *b = ali_self;
+
+    if (b == &ali_block_late)
+        return NULL;
+    if (b != &ali_block_none)
+        return b;
+    ali_heap_start();
+    b = adopt_or_make(&ali_default_heap);
+    if (b == NULL)
+        return NULL;
+    atomic_store_explicit(&b->thread_id, ali_os_thread_id(), memory_order_relaxed);
+    ali_self = b;
+    ali_os_thread_exit_arm(b); /* may allocate: the block is there already */
+    ali_inbox_drain(b);
+    return b;
+}
+
+/* --- heap objects ------------------------------------------------------------------------- */
+
+static bool entry_is(const struct ali_heap_entry *e, const struct allot_heap *heap)
+{
+    return e->heap == heap &&
+           e->generation == atomic_load_explicit(&heap->generation, memory_order_relaxed);
+}
+
+/* This thread's block of the heap; on the way, forgets blocks of heaps that were destroyed. */
+static struct ali_block *find_mine(struct ali_block *self, const struct allot_heap *heap)
+{
+    struct ali_block **at = &self->next_of_thread;
+
+    while (*at != NULL) {
+        struct ali_block *b = *at;
+
+        if (b->destroyed) {
+            *at = b->next_of_thread;
+            ali_pool_give(&ali_block_pool, b);
+            continue;
+        }
+        if (b->heap == heap)
+            return b;
+        at = &b->next_of_thread;
+    }
+    return NULL;
+}
+
+static struct ali_block *block_of_heap(struct ali_block *self, struct allot_heap *heap)
+{
+    struct ali_heap_entry *e = &self->heaps[((uintptr_t)heap >> 8) % ALI_HEAP_CACHE];
+    struct ali_block *b;
+
+    if (ali_likely(entry_is(e, heap)))
+        return e->block;
+    b = find_mine(self, heap);
+    if (b == NULL) {
+        b = adopt_or_make(heap);
+        if (b == NULL)
+            return NULL;
+        atomic_store_explicit(&b->thread_id, ali_os_thread_id(), memory_order_relaxed);
+        atomic_store_explicit(&b->thread, self, memory_order_release);
+        b->next_of_thread = self->next_of_thread;
+        self->next_of_thread = b;
+        ali_inbox_drain(b);
+    }
+    e->heap = heap;
+    e->generation = atomic_load_explicit(&heap->generation, memory_order_relaxed);
+    e->block = b;
+    return b;
+}
+
+struct ali_block *ali_block_for(struct allot_heap *heap)
+{
+    struct ali_block *self = ali_block_attach();
+
+    if (self == NULL || ali_heap_is_default(heap))
+        return self;
+    return block_of_heap(self, heap);
+}
+
+struct ali_block *ali_block_borrow(struct allot_heap *heap)
+{
+    ali_heap_start();
+    return adopt_or_make(heap);
+}
+
+void ali_block_return(struct ali_block *b)
+{
+    ali_block_quiesce(b);
+    ali_parked_give(b);
+}
+
+/* --- the end of a thread ------------------------------------------------------------------ */
+
+/* Takes the slabs out of the slots, so that whoever frees their last block can return them. */
+void ali_block_quiesce(struct ali_block *b)
+{
+    unsigned i;
+
+    for (i = 0; i < ALI_CLASS_COUNT; i++) {
+        struct ali_slot *slot = &b->slots[i];
+        struct ali_slab *slab = slot->slab;
+
+        if (slab == NULL)
+            continue;
+        slab->trigger -= (int32_t)ali_bit_count(slot->bits | b->parked_bits[i]);
+        b->parked_bits[i] = 0;
+        ali_slab_park_full(b, slab);
+        ali_slab_event(b, slab);
+    }
+    ali_block_release_kept(b);
+}
+
+static void forget_heaps(struct ali_block *self)
+{
+    struct ali_block *b = self->next_of_thread;
+
+    memset(self->heaps, 0, sizeof self->heaps);
+    self->next_of_thread = NULL;
+    while (b != NULL) {
+        struct ali_block *next = b->next_of_thread;
+
+        b->next_of_thread = NULL;
+        if (b->destroyed)
+            ali_pool_give(&ali_block_pool, b);
+        else
+            ali_block_return(b);
+        b = next;
+    }
+}
+
+void ali_thread_end(void *value)
+{
+    struct ali_block *self = value;
+
+    if (ali_self != self)
+        return;
+    ali_remote_flush(self);
+    forget_heaps(self);
+    ali_self = &ali_block_late;
+    ali_block_return(self);
+}
+
+/* --- the start of everything -------------------------------------------------------------- */
+
+ALI_NOINLINE static void start_now(void)
+{
+    static _Atomic(uint32_t) state; /* 0 not yet, 1 being done, 2 done */
+    uint32_t zero = 0;
+
+    if (atomic_compare_exchange_strong(&state, &zero, 1)) {
+        ali_os_init();
+        ali_options_init();
+        ali_watch_init();
+        ali_region_init();
+        atomic_store_explicit(&state, 2, memory_order_release);
+        /* these may allocate */
+        ali_os_thread_exit_hook(ali_thread_end);
+        ali_os_fork_hook(NULL, NULL, ali_heap_fork_child);
+        return;
+    }
+    while (atomic_load_explicit(&state, memory_order_acquire) != 2)
+        ali_os_spin_pause();
+}
+
+void ali_heap_start(void)
+{
+    static _Atomic(bool) started;
+
+    if (ali_likely(atomic_load_explicit(&started, memory_order_acquire)))
+        return;
+    start_now();
+    atomic_store_explicit(&started, true, memory_order_release);
+}

@@ -1,0 +1,168 @@
+/* Walking: every span of a heap, every block of a span; statistics; giving memory back. */
+#include "heap/internal.h"
+
+#include "allot/stats.h"
+
+/* --- spans -------------------------------------------------------------------------------- */
+
+static struct allot_heap *heap_of_span(struct ali_span *span)
+{
+    struct ali_slab *slab = ali_slab_of(span);
+    struct ali_block *b;
+
+    switch (slab->kind) {
+    case ALI_KIND_SLAB:
+    case ALI_KIND_WIDE:
+        b = atomic_load_explicit(&slab->holder, memory_order_acquire);
+        return b == NULL ? NULL : b->heap;
+    case ALI_KIND_LARGE:
+        return ali_large_of(span)->heap;
+    default:
+        return NULL;
+    }
+}
+
+bool ali_heap_each_span(struct allot_heap *h, bool (*each)(struct ali_span *span, void *arg),
+                        void *arg)
+{
+    struct ali_span *span;
+
+    for (span = ali_span_next_used(0); span != NULL;
+         span = ali_span_next_used(ali_span_index(span) + 1))
+        if (heap_of_span(span) == h && !each(span, arg))
+            return false;
+    return true;
+}
+
+/* --- blocks ------------------------------------------------------------------------------- */
+
+struct visit {
+    allot_heap_visit_fn fn;
+    void *arg;
+};
+
+static bool is_live_state(uint8_t state)
+{
+    return state == ALI_STATE_LIVE || state == ALI_STATE_WATCHED;
+}
+
+static bool visit_span(struct ali_span *span, void *arg)
+{
+    const struct visit *v = arg;
+    struct ali_slab *slab = ali_slab_of(span);
+    unsigned i;
+
+    if (slab->kind == ALI_KIND_LARGE) {
+        const struct ali_large *large = ali_large_of(span);
+
+        if (!is_live_state(atomic_load_explicit(&large->state, memory_order_acquire)))
+            return true;
+        return v->fn(ali_span_base(span), large->bytes, v->arg);
+    }
+    for (i = 0; i < slab->count; i++)
+        if (is_live_state(ali_state_get(slab->states + i)) &&
+            !v->fn(ali_slab_base(slab) + (size_t)i * slab->block_bytes, slab->block_bytes, v->arg))
+            return false;
+    return true;
+}
+
+bool allot_heap_walk(allot_heap *heap, allot_heap_visit_fn visit, void *arg)
+{
+    struct visit v = {.fn = visit, .arg = arg};
+
+    return ali_heap_each_span(heap == NULL ? &ali_default_heap : heap, visit_span, &v);
+}
+
+static bool add_span(struct ali_span *span, void *arg)
+{
+    struct allot_heap_stats *stats = arg;
+    struct ali_slab *slab = ali_slab_of(span);
+    unsigned used;
+
+    stats->spans_bytes += ali_span_slices(span) << ALI_SLICE_SHIFT;
+    if (slab->kind == ALI_KIND_LARGE) {
+        if (is_live_state(atomic_load_explicit(&ali_large_of(span)->state, memory_order_acquire))) {
+            stats->live_blocks++;
+            stats->live_bytes += ali_large_of(span)->bytes;
+        }
+        return true;
+    }
+    used = ali_states_used(slab);
+    stats->live_blocks += used;
+    stats->live_bytes += (size_t)used * slab->block_bytes;
+    return true;
+}
+
+allot_status allot_heap_stats_get(allot_heap *heap, struct allot_heap_stats *stats)
+{
+    struct ali_span_stats spans;
+
+    if (heap == NULL)
+        heap = &ali_default_heap;
+    memset(stats, 0, sizeof *stats);
+    ali_heap_each_span(heap, add_span, stats);
+    stats->peak_spans_bytes = atomic_load_explicit(&heap->peak_bytes, memory_order_relaxed);
+    stats->limit_bytes = atomic_load_explicit(&heap->limit_bytes, memory_order_relaxed);
+    if (ali_heap_is_default(heap)) {
+        ali_span_stats(&spans);
+        stats->peak_spans_bytes = spans.peak_used_bytes;
+        stats->limit_bytes = ali_options.limit_bytes;
+    }
+    return 0;
+}
+
+size_t ali_heap_resident_bytes(void)
+{
+    size_t limit = atomic_load_explicit(&ali_region.limit_bytes, memory_order_acquire);
+
+    return ali_os_resident_bytes((const void *)ali_region.base, limit);
+}
+
+/* --- giving back -------------------------------------------------------------------------- */
+
+static bool purge_span(struct ali_span *span, void *arg)
+{
+    size_t *purged = arg;
+    uint8_t kind = ali_slab_of(span)->kind;
+
+    if (kind == ALI_KIND_SLAB || kind == ALI_KIND_WIDE)
+        *purged += ali_slab_purge(ali_slab_of(span));
+    return true;
+}
+
+static void release_parked(struct allot_heap *h)
+{
+    uint32_t left = atomic_load_explicit(&h->parked_count, memory_order_relaxed);
+    struct ali_block *done = NULL;
+    struct ali_block *b;
+
+    while (left-- > 0 && (b = ali_parked_take(h)) != NULL) {
+        ali_inbox_drain(b);
+        ali_block_release_kept(b);
+        b->next_parked = done;
+        done = b;
+    }
+    while (done != NULL) {
+        b = done;
+        done = b->next_parked;
+        ali_parked_give(b);
+    }
+}
+
+size_t allot_trim(size_t keep_bytes)
+{
+    size_t purged = 0;
+    struct allot_heap *h;
+
+    ali_heap_start();
+    if (ali_thread_is_attached()) {
+        ali_remote_flush(ali_self);
+        ali_inbox_drain(ali_self);
+        ali_block_release_kept(ali_self);
+    }
+    for (h = ali_heap_first(); h != NULL; h = h->next) {
+        release_parked(h);
+        ali_heap_each_span(h, purge_span, &purged);
+    }
+    return purged + ali_span_trim(keep_bytes);
+}

@@ -1,0 +1,169 @@
+/* The heap's side of the observe seam.
+ *
+ * Two ways in, none of which costs the hit path anything:
+ *   everything  the mask of a refill is kept out of the slot, so every call misses;
+ *   a sample    the countdown of bytes is charged with a whole mask at refill; where it ends
+ *               inside the mask, the rest is kept out, and the call that would have taken the next
+ *               block misses and is the sample.
+ * A watched block has state WATCHED, so its free misses as well. */
+#include "heap/internal.h"
+
+/* The observer that is to see an allocation of this thread; NULL none, or it is its own. */
+static const struct ali_observer *observer_for(const struct ali_block *b)
+{
+    return b->watching ? NULL : ali_observer_now();
+}
+
+static int64_t next_interval(struct ali_block *b, const struct ali_observer *observer)
+{
+    return (int64_t)ali_observe_interval(observer->mean_bytes, &b->random);
+}
+
+static void arm_for(struct ali_block *b, const struct ali_observer *observer)
+{
+    if (b->sampled_for == observer)
+        return;
+    b->sampled_for = observer;
+    b->sample_left = observer->mean_bytes == 0 ? 0 : next_interval(b, observer);
+}
+
+/* Charges the countdown with the blocks of a mask; those that end before it go into the slot. */
+static uint64_t charge_mask(struct ali_block *b, uint64_t bits, int64_t size)
+{
+    int64_t all = (int64_t)ali_bit_count(bits) * size;
+    uint64_t visible = 0;
+
+    if (b->sample_left > all) {
+        b->sample_left -= all;
+        return bits;
+    }
+    while (b->sample_left > size) {
+        visible |= bits & -bits;
+        bits &= bits - 1;
+        b->sample_left -= size;
+    }
+    return visible;
+}
+
+void ali_watch_admit(struct ali_block *b, unsigned class_index, uint64_t bits)
+{
+    struct ali_slot *slot = &b->slots[class_index];
+    const struct ali_observer *observer = ali_observer_now();
+    uint64_t visible = bits;
+
+    if (ali_unlikely(observer != NULL)) {
+        arm_for(b, observer);
+        visible = observer->mean_bytes == 0 ? 0 : charge_mask(b, bits, slot->block_bytes);
+    }
+    slot->bits = visible;
+    b->parked_bits[class_index] = bits & ~visible;
+}
+
+/* Whether an allocation that missed is to be watched; charges it. */
+static bool is_due(struct ali_block *b, const struct ali_observer *observer, size_t bytes)
+{
+    if (observer == NULL)
+        return false;
+    arm_for(b, observer);
+    if (observer->mean_bytes == 0)
+        return true;
+    b->sample_left -= (int64_t)bytes;
+    if (b->sample_left > 0)
+        return false;
+    b->sample_left = next_interval(b, observer);
+    return true;
+}
+
+/* e^-x for x >= 0 by (1 - x/1024 + ...)^1024; good to 1e-6, far below sampling noise. */
+static double exp_minus(double x)
+{
+    double y = x / 1024;
+    double e = 1 - y + y * y / 2 - y * y * y / 6;
+    int i;
+
+    if (x > 40)
+        return 0;
+    for (i = 0; i < 10; i++)
+        e *= e;
+    return e;
+}
+
+/* How many allocated bytes a sampled block stands for: size / P(sampled). */
+static uint64_t weight_of(const struct ali_observer *observer, size_t size)
+{
+    double p;
+
+    if (observer->mean_bytes == 0)
+        return size;
+    p = 1 - exp_minus((double)size / (double)observer->mean_bytes);
+    return p <= 0 ? size : (uint64_t)((double)size / p);
+}
+
+void ali_watch_allocated(struct ali_block *b, void *p, size_t given_bytes,
+                         const struct ali_request *request)
+{
+    const struct ali_observer *observer = observer_for(b);
+
+    if (observer == NULL)
+        return;
+    b->watching = true;
+    observer->allocated(p, request->size, weight_of(observer, given_bytes), request->caller,
+                        observer->arg);
+    b->watching = false;
+}
+
+static void *take_parked(struct ali_block *b, unsigned class_index, enum ali_state state,
+                         const struct ali_request *request)
+{
+    struct ali_slot *slot = &b->slots[class_index];
+    uint64_t bits = b->parked_bits[class_index];
+    unsigned i = ali_low_bit(bits);
+    void *p = slot->base + (size_t)i * slot->block_bytes;
+
+    ali_state_set(slot->states + i, (uint8_t)state);
+    if (request->zero && !slot->zero)
+        memset(p, 0, request->size);
+    bits &= bits - 1;
+    b->parked_bits[class_index] = 0;
+    if (bits != 0)
+        ali_watch_admit(b, class_index, bits);
+    return p;
+}
+
+void *ali_watch_take(struct ali_block *b, unsigned class_index, const struct ali_request *request)
+{
+    size_t block_bytes = b->slots[class_index].block_bytes;
+    void *p;
+
+    if (!is_due(b, observer_for(b), block_bytes))
+        return take_parked(b, class_index, ALI_STATE_LIVE, request);
+    p = take_parked(b, class_index, ALI_STATE_WATCHED, request);
+    ali_watch_allocated(b, p, block_bytes, request);
+    return p;
+}
+
+bool ali_watch_large(struct ali_block *b, size_t bytes)
+{
+    return is_due(b, observer_for(b), bytes);
+}
+
+bool ali_watch_freed(void *p, size_t bytes, enum ali_call call, const void *caller)
+{
+    const struct ali_observer *observer = ali_observer_now();
+    struct ali_block *self = ali_self;
+    bool attached = ali_thread_is_attached();
+
+    (void)call;
+    if (observer == NULL || (attached && self->watching))
+        return true;
+    if (attached)
+        self->watching = true;
+    observer->freed(p, bytes, caller, observer->arg);
+    if (attached)
+        self->watching = false;
+    return true;
+}
+
+bool ali_watch_keeps_size(void) { return false; }
+
+size_t ali_watch_size(const struct ali_found *found) { return found->block_bytes; }
