@@ -77,5 +77,6 @@ target_link_libraries(allot_flags_test INTERFACE allot_flags_common)
 if(CMAKE_C_COMPILER MATCHES "musl-gcc")
     set(ALLOT_MUSL ON)
     target_compile_options(allot_flags_common INTERFACE
-        "SHELL:-idirafter /usr/include" "SHELL:-idirafter /usr/include/${CMAKE_HOST_SYSTEM_PROCESSOR}-linux-gnu")
+        "SHELL:-idirafter /usr/include"
+        "SHELL:-idirafter /usr/include/${CMAKE_HOST_SYSTEM_PROCESSOR}-linux-gnu")
 endif()

@@ -92,7 +92,7 @@ done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
-    echo "deps: no apt-get here; these Debian packages, or their like, are needed: ${missing[*]}" >&2
+    echo "deps: no apt-get; needed are these Debian packages, or their like: ${missing[*]}" >&2
     exit 0
 fi
 
