@@ -16,8 +16,7 @@ set(allot_warnings
     -Wall -Wextra -Walloca -Wcast-align -Wcast-qual -Wdate-time -Wformat=2
     -Wimplicit-fallthrough -Wpointer-arith -Wshadow -Wundef -Wunused -Wvla -Wwrite-strings)
 set(allot_warnings_c
-    -Wbad-function-cast -Wmissing-prototypes -Wnested-externs -Wold-style-definition
-    -Wstrict-prototypes)
+    -Wmissing-prototypes -Wnested-externs -Wold-style-definition -Wstrict-prototypes)
 set(allot_warnings_library -Wconversion -Wno-sign-conversion)
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
     list(APPEND allot_warnings -Wduplicated-branches -Wduplicated-cond -Wlogical-op)

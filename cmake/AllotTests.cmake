@@ -16,6 +16,10 @@
 #     build only, unless EVERY_BUILD. Environment: ALLOT_SOURCE_DIR, ALLOT_BUILD_DIR (the working
 #     directory), ALLOT_TEST_DIR (scratch of its own), CC.
 #
+# allot_fuzz(NAME SOURCES... [RUNS n])
+#     A libFuzzer target over the objects of the library, in the preset fuzz only. Its test makes
+#     a fixed number of runs from a fixed seed, with the corpus fuzz/corpus/NAME if there is one.
+#
 # Tests run in parallel; SERIAL ones run alone. The default timeout is 120 s.
 
 if(NOT ALLOT_SANITIZE AND NOT ALLOT_COVERAGE AND CMAKE_BUILD_TYPE STREQUAL "Release"
@@ -31,16 +35,6 @@ foreach(t IN ITEMS allot_shared allot_static allot_malloc_shared allot_malloc_st
         add_dependencies(tests ${t})
     endif()
 endforeach()
-
-include(CheckLanguage)
-if(NOT ALLOT_MUSL)
-    check_language(CXX)
-    if(CMAKE_CXX_COMPILER)
-        enable_language(CXX)
-        set(CMAKE_CXX_STANDARD 17)
-        set(CMAKE_CXX_STANDARD_REQUIRED ON)
-    endif()
-endif()
 
 # ThreadSanitizer of gcc 12 does not cope with 32 bits of mmap randomness.
 set(allot_test_prefix)
@@ -75,7 +69,13 @@ endfunction()
 
 # --- cmocka --------------------------------------------------------------------------------
 
-if(NOT ALLOT_MUSL)
+if(ALLOT_SANITIZE MATCHES "fuzzer")
+    set(ALLOT_FUZZ ON)
+else()
+    set(ALLOT_FUZZ OFF)
+endif()
+
+if(NOT ALLOT_MUSL AND NOT ALLOT_FUZZ)
     find_path(CMOCKA_INCLUDE cmocka.h)
     find_library(CMOCKA_LIBRARY cmocka)
     if(NOT CMOCKA_INCLUDE OR NOT CMOCKA_LIBRARY)
@@ -84,7 +84,7 @@ if(NOT ALLOT_MUSL)
         set_tests_properties(unit_tests_without_cmocka PROPERTIES SKIP_RETURN_CODE 77)
     endif()
 endif()
-if(CMOCKA_INCLUDE AND CMOCKA_LIBRARY AND NOT ALLOT_MUSL)
+if(CMOCKA_INCLUDE AND CMOCKA_LIBRARY)
     set(ALLOT_HAVE_CMOCKA ON)
 else()
     set(ALLOT_HAVE_CMOCKA OFF)
@@ -151,7 +151,7 @@ endfunction()
 
 function(allot_test_program name)
     cmake_parse_arguments(T "EVERY_BUILD" "" "LINK;OPTIONS" ${ARGN})
-    if(NOT ALLOT_RELEASE_TESTS AND NOT T_EVERY_BUILD)
+    if(NOT ALLOT_RELEASE_TESTS AND (NOT T_EVERY_BUILD OR ALLOT_FUZZ))
         return()
     endif()
     add_executable(${name} EXCLUDE_FROM_ALL ${T_UNPARSED_ARGUMENTS})
@@ -164,7 +164,7 @@ endfunction()
 
 function(allot_script_test name command)
     cmake_parse_arguments(T "EVERY_BUILD;SERIAL" "TIMEOUT" "LABELS" ${ARGN})
-    if(NOT ALLOT_RELEASE_TESTS AND NOT T_EVERY_BUILD)
+    if(NOT ALLOT_RELEASE_TESTS AND (NOT T_EVERY_BUILD OR ALLOT_FUZZ))
         return()
     endif()
     if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${command}")
@@ -177,4 +177,31 @@ function(allot_script_test name command)
     endif()
     add_test(NAME ${name} COMMAND ${allot_test_prefix} ${command} ${T_UNPARSED_ARGUMENTS})
     allot_test_properties(${name} "${T_SERIAL}" "${T_TIMEOUT}" "script;${T_LABELS}")
+endfunction()
+
+function(allot_fuzz name)
+    cmake_parse_arguments(T "" "RUNS" "" ${ARGN})
+    if(NOT ALLOT_FUZZ)
+        return()
+    endif()
+    if(NOT T_RUNS)
+        set(T_RUNS 20000)
+    endif()
+    add_executable(${name} EXCLUDE_FROM_ALL ${T_UNPARSED_ARGUMENTS} ${ALLOT_LIB_OBJECTS})
+    set_target_properties(${name} PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+    target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}/src")
+    target_link_libraries(${name} PRIVATE allot_flags_test)
+    target_compile_options(${name} PRIVATE -Wno-missing-prototypes)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    add_dependencies(tests ${name})
+
+    set(corpus)
+    if(IS_DIRECTORY "${CMAKE_SOURCE_DIR}/fuzz/corpus/${name}")
+        set(corpus "${CMAKE_SOURCE_DIR}/fuzz/corpus/${name}")
+    endif()
+    # New inputs go to the scratch directory, the first one; the corpus is only read.
+    add_test(NAME ${name} COMMAND $<TARGET_FILE:${name}> -runs=${T_RUNS} -seed=1
+        -artifact_prefix=scratch_${name}_ "${CMAKE_BINARY_DIR}/tests/scratch/${name}" ${corpus})
+    allot_test_properties(${name} "" 300 "fuzz")
 endfunction()

@@ -177,14 +177,16 @@ def check(library, name, limit, value):
 
 
 def read_steps(program, library):
-    """{function: (count of most calls, percentage of the calls that had it)}"""
+    """{function: (count of most calls, percentage of the calls that had it)}; None on failure."""
     if not program:
         return {}
     done = subprocess.run([program, library], stdout=subprocess.PIPE, text=True)
     if done.returncode == CANNOT:
         print("codegen: no single steps on this machine; nothing was executed")
         return {}
-    done.check_returncode()
+    if done.returncode != 0:
+        print("codegen: %s failed: %d" % (program, done.returncode))
+        return None
     return {words[0]: (int(words[1]), int(words[2]))
             for words in map(str.split, done.stdout.splitlines())}
 
@@ -217,7 +219,8 @@ def main():
 
     library = Library(args.library)
     steps = read_steps(args.steps, args.library)
-    failed = False
+    failed = steps is None
+    steps = steps or {}
     print("%-24s %12s %6s %9s" % ("function", "instructions", "limit", "executed"))
     for name, limit, value in read_config(args.config):
         count, wrong, path = check(library, name, limit, value)

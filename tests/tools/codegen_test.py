@@ -219,6 +219,10 @@ class CodegenTest(unittest.TestCase):
                 [sys.executable, os.path.join(ROOT, "tools/codegen.py"), "--config", config,
                  library], stdout=subprocess.PIPE, text=True)
             self.assertEqual(done.returncode, status, done.stdout)
+        done = subprocess.run(
+            [sys.executable, os.path.join(ROOT, "tools/codegen.py"), "--config", os.devnull,
+             "--steps", "/bin/false", library], stdout=subprocess.PIPE, text=True)
+        self.assertEqual(done.returncode, 1, done.stdout)
 
 
 if __name__ == "__main__":

@@ -44,8 +44,12 @@ static int load(const char *path)
     }
     for (int i = 0; i < FUNCTIONS; i++) {
         void *symbol = dlsym(library, functions[i].name);
-        if (!symbol)
+        Dl_info info;
+        /* dlsym looks into the libraries it needs as well. */
+        if (!symbol || !dladdr(symbol, &info) || strcmp(info.dli_fname, path) != 0) {
+            fprintf(stderr, "steps: %s has no %s\n", path, functions[i].name);
             return -1;
+        }
         memcpy(&functions[i].call, &symbol, sizeof symbol);
     }
     return 0;

@@ -248,7 +248,8 @@ class TidyTest(unittest.TestCase):
                     (4, "text", "newline"))
 
     def test_unlisted_source_is_found(self):
-        self.write("src/CMakeLists.txt", "set(ALLOT_HEAP_SOURCES\n    heap/a.c\n    # heap/b.c\n)\n")
+        self.write("src/CMakeLists.txt", "set(ALLOT_HEAP_SOURCES\n    heap/a.c\n"
+                   "    # heap/b.c\n)\n")
         self.write("src/heap/a.c", OWNS)
         self.expect("src/heap/b.c", OWNS, (1, "list", "src/CMakeLists.txt"))
 
