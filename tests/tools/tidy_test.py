@@ -117,7 +117,8 @@ class TidyTest(unittest.TestCase):
                     "    ali_heap_free(o);\n}\n")
 
     def test_abi_may_define_malloc_but_not_print(self):
-        self.expect("src/abi/a.c", OWNS + "void *malloc(size_t n)\n{\n    printf(n);\n}\n",
+        self.expect("src/abi/a.c", OWNS + "void *malloc(size_t n)\n{\n    printf(n);\n"
+                    "    fwrite(n);\n}\n",
                     (4, "banned", "printf"))
 
     def test_exception_is_honoured_and_must_be_needed(self):
@@ -237,7 +238,11 @@ class TidyTest(unittest.TestCase):
                     "struct slab {\n    int a;\n};\n"
                     "const int ali_table[] = {1, 2};\n"
                     "__attribute__((noinline)) void ali_heap_walk(void (*visit)(int))\n{\n}\n"
+                    "ALI_INLINE int one(void)\n{\n    return 1;\n}\n"
+                    "extern void __tsan_init(void) __attribute__((weak));\n"
                     "ALLOT_API void allot_x(void)\n{\n}\n")
+        self.expect("src/heap/a.c", OWNS + "void __own(void)\n{\n}\n",
+                    (2, "name", "ali_NOUN_VERB"))
 
     def test_missing_prologue_is_found(self):
         self.expect("src/heap/a.c", "#include <stdint.h>\n", (1, "prologue", "owns"))
