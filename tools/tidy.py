@@ -22,6 +22,7 @@ import argparse
 import bisect
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -503,6 +504,8 @@ class Tidy:
             self.check_growth(name, entries, revision)
 
     def check_growth(self, name, entries, revision):
+        if not shutil.which("git"):
+            return
         shown = subprocess.run(["git", "show", "%s:./%s" % (revision, name)], cwd=self.root,
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         if shown.returncode != 0:
