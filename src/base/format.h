@@ -31,7 +31,7 @@ void ali_text_pad(struct ali_text *t, size_t column, bool right);
  * and * as in printf; enough for reports. The compiler's check does not know %B: a caller that it
  * warns uses ali_text_bytes. */
 void ali_text_printf(struct ali_text *t, const char *format, ...)
-    __attribute__((format(gnu_printf, 2, 3)));
+    __attribute__((format(printf, 2, 3)));
 
 static inline size_t ali_text_length(const struct ali_text *t) { return (size_t)(t->at - t->start); }
 

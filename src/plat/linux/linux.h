@@ -17,7 +17,7 @@ struct ali_mapping {
     bool readable;
     bool writable;
     bool executable;
-    char name[256];         /* empty for anonymous memory; cut */
+    char name[256]; /* empty for anonymous memory; cut */
 };
 
 /* Reads the table of mappings, one call of ali_maps_next a line. */

@@ -26,9 +26,8 @@ static uintptr_t image_end(uintptr_t base)
     uintptr_t low = UINTPTR_MAX;
     uintptr_t high = 0;
 
-    if (!ali_probe_read(&file, base, sizeof file) ||
-        memcmp(file.e_ident, ELFMAG, SELFMAG) != 0 || file.e_phnum > HEADERS_MAX ||
-        file.e_phentsize != sizeof headers[0] ||
+    if (!ali_probe_read(&file, base, sizeof file) || memcmp(file.e_ident, ELFMAG, SELFMAG) != 0 ||
+        file.e_phnum > HEADERS_MAX || file.e_phentsize != sizeof headers[0] ||
         !ali_probe_read(headers, base + file.e_phoff, file.e_phnum * sizeof headers[0]))
         return 0;
     for (unsigned i = 0; i < file.e_phnum; i++) {
@@ -49,13 +48,11 @@ static void module_see(struct module *m, const struct ali_mapping *line)
 {
     if (line->name[0] != '/')
         return;
-    if (!same_name(m->name, line->name) || line->offset == 0) {
-        /* A file may be mapped at offset 0 twice in a row; the first is where its headers are. */
-        if (!same_name(m->name, line->name) || m->end != line->start) {
-            memcpy(m->name, line->name, sizeof m->name);
-            m->base = line->start;
-            m->executable = false;
-        }
+    /* A second copy of the same file starts at offset 0 again. */
+    if (!same_name(m->name, line->name) || (line->offset == 0 && m->end != line->start)) {
+        memcpy(m->name, line->name, sizeof m->name);
+        m->base = line->start;
+        m->executable = false;
     }
     m->executable |= line->executable;
     m->end = line->end;
@@ -78,10 +75,11 @@ static bool is_stack_name(const char *name)
     return strncmp(name, "[stack", 6) == 0 || strstr(name, "stack:") != NULL;
 }
 
-static enum ali_os_place place_of_anonymous(const struct ali_mapping *line,
-                                            const struct module *m, uintptr_t p)
+static enum ali_os_place place_of_anonymous(const struct ali_mapping *line, const struct module *m,
+                                            uintptr_t p)
 {
-    const uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    const char on_stack = 0;
+    const uintptr_t here = (uintptr_t)&on_stack;
 
     if (here >= line->start && here < line->end)
         return ALI_OS_STACK;
