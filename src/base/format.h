@@ -11,6 +11,8 @@ struct ali_text {
     char *at;         /* next byte to write */
     char *end;        /* last byte of the buffer, kept for the terminator */
     char *start;
+    char *line;       /* start of the line */
+    char *cell;       /* what ali_text_pad pads: since the last newline or pad */
     bool cut;
 };
 
@@ -21,11 +23,15 @@ void ali_text_u64(struct ali_text *t, uint64_t v);
 void ali_text_i64(struct ali_text *t, int64_t v);
 void ali_text_hex(struct ali_text *t, uint64_t v);                 /* 0x... */
 void ali_text_bytes(struct ali_text *t, uint64_t bytes);           /* 12.3 MiB */
-void ali_text_pad(struct ali_text *t, size_t column, bool right);  /* pads what was written since the last newline */
+/* Fills with spaces so that the line is `column` wide; `right`: in front of what was written since
+ * the last newline or pad, so that it ends there. */
+void ali_text_pad(struct ali_text *t, size_t column, bool right);
 
-/* "%s %u %lu %zu %d %x %p %B(bytes, size_t) %%" only; enough for reports. */
+/* "%s %c %u %lu %zu %d %ld %x %lx %p %B(bytes, size_t) %%" only, with -, 0, width, precision of %s
+ * and * as in printf; enough for reports. The compiler's check does not know %B: a caller that it
+ * warns uses ali_text_bytes. */
 void ali_text_printf(struct ali_text *t, const char *format, ...)
-    __attribute__((format(gnu_printf, 2, 3)));
+    __attribute__((format(printf, 2, 3)));
 
 static inline size_t ali_text_length(const struct ali_text *t) { return (size_t)(t->at - t->start); }
 

@@ -32,7 +32,8 @@ int ali_os_map_over(void *at, size_t bytes, enum ali_os_access access);
 int ali_os_unmap(void *at, size_t bytes);
 
 /* Moves pages without copying to exactly `to` (our own mapping, replaced). The old range is
- * unmapped. -errno leaves both ranges as they were. */
+ * unmapped. -errno leaves `from` as it was; `to` is then still ours, but may have become
+ * inaccessible zero memory. */
 int ali_os_move(void *from, size_t from_bytes, void *to, size_t to_bytes);
 
 int ali_os_protect(void *at, size_t bytes, enum ali_os_access access);
@@ -50,9 +51,14 @@ int ali_os_huge(void *at, size_t bytes, bool want);
 /* Number of resident bytes of the range (mincore); 0 when it cannot be known. */
 size_t ali_os_resident_bytes(const void *at, size_t bytes);
 
-/* Makes the range a guard: any access faults. MADV_GUARD_INSTALL, else mprotect. */
+/* Makes a writable range a guard: any access faults. MADV_GUARD_INSTALL, else mprotect. After
+ * ali_os_unguard it is writable again, its contents zero or as before. */
 int ali_os_guard(void *at, size_t bytes);
 int ali_os_unguard(void *at, size_t bytes);
+
+/* Whether the kernel refuses to split a mapping: the process has vm.max_map_count of them. Makes
+ * and removes a mapping of its own to find out. */
+bool ali_os_map_table_is_full(void);
 
 /* --- threads, time, process --------------------------------------------------------------- */
 
@@ -80,8 +86,9 @@ uint64_t ali_os_now_ms(void);
 /* 16 bytes of randomness made by the kernel at exec; no system call. */
 void ali_os_random(uint64_t out[2]);
 
-/* NULL in a program that runs with raised privilege (AT_SECURE). The string belongs to the
- * environment. Works before libc has set up `environ`: then NULL. */
+/* NULL in a program that runs with raised privilege (AT_SECURE), once ali_os_init has run. The
+ * string belongs to the environment. Before libc has set up `environ` it is read from the stack
+ * where the C library tells where that is, else NULL. */
 const char *ali_os_env(const char *name);
 bool ali_os_is_secure(void);
 
@@ -98,6 +105,7 @@ struct ali_os_usage {
     uint64_t minor_faults;
     uint64_t major_faults;
     uint64_t virtual_bytes;
+    uint64_t data_bytes;          /* what RLIMIT_DATA counts, and the stack */
 };
 void ali_os_usage(struct ali_os_usage *usage);
 

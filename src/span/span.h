@@ -14,7 +14,7 @@
  * lock taken can rebuild at any instant. The lock is never held across a system call: ranges that
  * are being mapped or purged are taken out of the free lists as kind BUSY meanwhile.
  *
- * Lock: ali_region.lock (rank SPAN). Refuses to know what a span is used for. */
+ * Lock: one, of rank SPAN (span/state.h). Refuses to know what a span is used for. */
 #ifndef ALI_SPAN_H
 #define ALI_SPAN_H
 
@@ -36,6 +36,7 @@ enum ali_slice_backing {
     ALI_BACKING_NONE,  /* not mapped */
     ALI_BACKING_ZERO,  /* mapped, reads zero, not resident */
     ALI_BACKING_DIRTY, /* mapped, may be resident and hold anything */
+    ALI_BACKING_LEAVING, /* was mapped; some thread (the span is BUSY) is unmapping it */
 };
 
 /* One per slice. The first line and a half belong to the layer above while the span is USED, and
@@ -44,11 +45,15 @@ struct ali_span {
     _Alignas(128) unsigned char client[96];
     /* (kind << 32 | slices): one store changes a span. Zero on slices that are no head. */
     _Atomic(uint64_t) head;
-    uint32_t next, prev;    /* bin or age links of a FREE span: slice indices, 0 = none */
-    uint32_t stamp;         /* FREE: when it was freed, in 64 ms ticks; USED: client's */
-    uint32_t first;         /* on the last slice of a FREE span: index of its head */
-    uint8_t backing;        /* of this slice: enum ali_slice_backing */
-    uint8_t spare[7];
+    uint32_t next, prev; /* links of a FREE span in its bin: slice indices, 0 = none */
+    uint32_t stamp;      /* FREE: when it was freed, in 64 ms ticks; USED: client's */
+    union {
+        uint32_t first;    /* on the last slice of a FREE span of two or more: index of its head */
+        uint32_t age_next; /* on the head of a dirty FREE span: the next younger one, 0 = none */
+    };
+    uint8_t backing; /* of this slice: enum ali_slice_backing */
+    uint8_t spare[3];
+    uint32_t age_prev; /* on the head of a dirty FREE span: the next older one, 0 = none */
 };
 _Static_assert(sizeof(struct ali_span) == (size_t)1 << ALI_META_SHIFT, "one meta is two lines");
 
@@ -112,7 +117,8 @@ bool ali_span_grow(struct ali_span *s, size_t slices);
 void ali_span_shrink(struct ali_span *s, size_t slices);
 
 /* Moves the pages of `from` to a new USED span of `slices` slices (> from's) without copying; `from` is free
- * afterwards. NULL when that cannot be had: `from` is as it was, and the caller copies. */
+ * afterwards (its client area, on all its slices, is zeroed here, first word first). NULL when that
+ * cannot be had: `from` is as it was, and the caller copies. */
 struct ali_span *ali_span_move(struct ali_span *from, size_t slices);
 
 /* Gives pages [offset, offset + bytes) of a USED span back to the OS: they read zero after.

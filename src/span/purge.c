@@ -1,0 +1,229 @@
+/* Giving free memory back: after a delay, above a cap, when asked, and when the OS refuses more.
+ *
+ * Dirty FREE spans are in the age list. What is to be purged is taken out of it as BUSY, at most
+ * BATCH spans at a time, and comes back as FREE; the OS is called without the lock between.
+ * Any thread does this, for memory that any thread freed. */
+#include "span/state.h"
+
+#define BATCH 16U
+
+/* After a failed purge the cap is not enforced for so long, so that it is not tried at each free. */
+#define RETRY_MS 1000U
+
+uint32_t ali_stamp_now(void) { return (uint32_t)(ali_os_now_ms() >> ALI_STAMP_SHIFT); }
+
+uint32_t ali_dirty_cap_slices(void)
+{
+    uint64_t cap = (ali_options.dirty_max_bytes >> ALI_SLICE_SHIFT) + ali_spans.used / 8;
+
+    if (ali_options.purge_delay_ms == 0)
+        return 0;
+    return cap < UINT32_MAX ? (uint32_t)cap : UINT32_MAX;
+}
+
+void ali_purge_due_set_locked(void)
+{
+    uint32_t oldest = ali_spans.age_oldest;
+    uint64_t due = UINT64_MAX;
+
+    if (oldest) {
+        uint64_t freed = ((uint64_t)span_of(oldest)->stamp + 1) << ALI_STAMP_SHIFT;
+
+        if (ali_options.purge_delay_ms < UINT64_MAX - freed)
+            due = freed + ali_options.purge_delay_ms;
+    }
+    atomic_store_explicit(&ali_spans.purge_due_ms, due, memory_order_relaxed);
+}
+
+/* --- a batch ----------------------------------------------------------------------------------- */
+
+struct batch {
+    struct ali_range range[BATCH];
+    uint32_t count;
+};
+
+/* Takes all of a free span, or when that is much more than `want` dirty slices its upper part. */
+static void batch_add_locked(struct batch *b, uint32_t from, uint32_t want)
+{
+    uint32_t slices = head_slices(head_get(from)), end = from + slices, begin = from;
+    uint32_t dirty = ali_mix_get_locked(from).dirty;
+
+    if (dirty > want + ALI_HUGE_SLICES) {
+        for (begin = end, dirty = 0; dirty < want; begin--)
+            dirty += span_of(begin - 1)->backing == ALI_BACKING_DIRTY;
+        begin = (uint32_t)ali_align_down(begin, ALI_HUGE_SLICES);
+        begin = begin < from ? from : begin;
+    }
+    (void)ali_free_carve_locked(from, begin, end - begin, ALI_SPAN_BUSY);
+    ali_spans.busy++;
+    b->range[b->count++] = (struct ali_range){begin, end};
+}
+
+/* Oldest spans until `want` dirty slices are taken; none that was freed after `newest`. */
+static void batch_take_locked(struct batch *b, uint32_t want, uint32_t newest)
+{
+    struct ali_span_state *g = &ali_spans;
+    uint32_t start = atomic_load_explicit(&g->dirty, memory_order_relaxed), taken = 0;
+
+    b->count = 0;
+    while (b->count < BATCH && taken < want && g->age_oldest &&
+           (int32_t)(newest - span_of(g->age_oldest)->stamp) >= 0) {
+        batch_add_locked(b, g->age_oldest, want - taken);
+        taken = start - atomic_load_explicit(&g->dirty, memory_order_relaxed);
+    }
+}
+
+static uint32_t batch_purge(const struct batch *b)
+{
+    uint32_t done = 0;
+
+    for (uint32_t i = 0; i < b->count; i++)
+        done += ali_backing_purge(b->range[i].from, b->range[i].to - b->range[i].from);
+    return done;
+}
+
+static void batch_return_locked(const struct batch *b)
+{
+    uint32_t stamp = ali_stamp_now();
+
+    for (uint32_t i = 0; i < b->count; i++)
+        ali_busy_release_locked(b->range[i].from, b->range[i].to - b->range[i].from, stamp);
+}
+
+/* Releases the lock meanwhile. The number of slices purged; 0 when there was nothing or it failed. */
+static uint32_t purge_some_locked(uint32_t want, uint32_t newest)
+{
+    struct ali_span_state *g = &ali_spans;
+    struct batch b;
+    uint32_t done;
+
+    batch_take_locked(&b, want, newest);
+    if (b.count == 0)
+        return 0;
+    ali_unlock(&g->lock);
+    done = batch_purge(&b);
+    ali_lock(&g->lock);
+    batch_return_locked(&b);
+    if (done == 0)
+        g->purge_retry_ms = ali_os_now_ms() + RETRY_MS;
+    return done;
+}
+
+/* --- when -------------------------------------------------------------------------------------- */
+
+size_t ali_span_trim(size_t keep_bytes)
+{
+    struct ali_span_state *g = &ali_spans;
+    uint64_t keep = keep_bytes >> ALI_SLICE_SHIFT;
+    size_t total = 0;
+    uint32_t done, dirty;
+
+    ali_lock(&g->lock);
+    do {
+        dirty = atomic_load_explicit(&g->dirty, memory_order_relaxed);
+        done = dirty > keep ? purge_some_locked(dirty - (uint32_t)keep, ali_stamp_now()) : 0;
+        total += done;
+    } while (done > 0);
+    ali_unlock(&g->lock);
+    return total << ALI_SLICE_SHIFT;
+}
+
+/* Down to three quarters, so that the next frees need not come here again. */
+void ali_purge_to_cap(void)
+{
+    struct ali_span_state *g = &ali_spans;
+    uint32_t done, dirty, cap;
+
+    ali_lock(&g->lock);
+    if (g->purge_retry_ms != 0 && ali_os_now_ms() < g->purge_retry_ms) {
+        ali_unlock(&g->lock);
+        return;
+    }
+    g->purge_retry_ms = 0;
+    do {
+        cap = ali_dirty_cap_slices();
+        cap -= cap / 4;
+        dirty = atomic_load_explicit(&g->dirty, memory_order_relaxed);
+        done = dirty > cap ? purge_some_locked(dirty - cap, ali_stamp_now()) : 0;
+    } while (done > 0);
+    ali_unlock(&g->lock);
+}
+
+static ALI_NOINLINE void tick_due(uint64_t now_ms)
+{
+    struct ali_span_state *g = &ali_spans;
+    uint64_t newest = (now_ms - ali_options.purge_delay_ms) >> ALI_STAMP_SHIFT;
+
+    if (!ali_try_lock(&g->lock))
+        return;
+    if (newest > 0)
+        (void)purge_some_locked(UINT32_MAX / 2, (uint32_t)newest - 1);
+    ali_purge_due_set_locked();
+    ali_unlock(&g->lock);
+}
+
+void ali_span_tick(void)
+{
+    uint64_t due = atomic_load_explicit(&ali_spans.purge_due_ms, memory_order_relaxed);
+    uint64_t now;
+
+    if (ali_likely(due == UINT64_MAX))
+        return;
+    now = ali_os_now_ms();
+    if (ali_unlikely(now >= due))
+        tick_due(now);
+}
+
+/* --- the OS refuses more ------------------------------------------------------------------------ */
+
+/* A FREE span with mapped slices; larger ones and families without use for the future first. */
+static uint32_t reclaim_pick_locked(void)
+{
+    static const enum ali_family order[] = {ALI_FAMILY_ZERO, ALI_FAMILY_DIRTY, ALI_FAMILY_NONE};
+
+    for (uint32_t i = 0; i < ALI_ARRAY_COUNT(order); i++) {
+        const struct ali_bins *bins = &ali_spans.bins[order[i]];
+
+        for (uint32_t bin = ALI_BIN_COUNT; bin-- > 0;) {
+            for (uint32_t at = bins->head[bin]; at; at = span_of(at)->next) {
+                uint32_t slices = head_slices(head_get(at));
+
+                if (order[i] != ALI_FAMILY_NONE || ali_mix_get_locked(at).none < slices)
+                    return at;
+            }
+        }
+    }
+    return 0;
+}
+
+/* Not worth it when what is free is a small part of what is wanted. */
+static bool reclaim_is_hopeless_locked(uint32_t slices)
+{
+    uint32_t mapped = atomic_load_explicit(&ali_spans.mapped, memory_order_relaxed);
+
+    return mapped < ali_spans.used || (mapped - ali_spans.used) < slices / 64;
+}
+
+uint32_t ali_reclaim_locked(uint32_t slices)
+{
+    struct ali_span_state *g = &ali_spans;
+    uint32_t done = 0, last = 1;
+
+    if (reclaim_is_hopeless_locked(slices))
+        return 0;
+    while (done < slices && last > 0) {
+        uint32_t at = reclaim_pick_locked(), count;
+
+        if (at == 0)
+            break;
+        count = head_slices(head_get(at));
+        (void)ali_free_carve_locked(at, at, count, ALI_SPAN_BUSY);
+        g->busy++;
+        ali_unlock(&g->lock);
+        last = ali_backing_unmap(at, count);
+        ali_lock(&g->lock);
+        ali_busy_release_locked(at, count, ali_stamp_now());
+        done += last;
+    }
+    return done;
+}
