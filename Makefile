@@ -1,0 +1,63 @@
+# Front of the CMake build.
+#
+#   make                build into build/
+#   make demo           three real programs on glibc and on Allot, and a caught bug
+#   make test           every test; installs what is missing (Debian)
+#   make bench          benchmarks against the other allocators; BENCH_ARGS="--only ..."
+#   make install        PREFIX=/usr/local DESTDIR=
+#   make clean | format | tidy | lint
+#   make preset-NAME    build with a preset of CMakePresets.json into build-NAME/
+#   make test-NAME      the tests of that build
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+JOBS ?= $(shell nproc)
+TEST_PRESETS ?= release clang asan-ubsan tsan musl
+BENCH_ARGS ?=
+
+all: build/build.ninja
+	cmake --build build
+
+build/build.ninja:
+	cmake --preset release
+
+preset-%:
+	cmake --preset $*
+	cmake --build --preset $*
+
+test-%:
+	python3 tools/test.py --jobs $(JOBS) $*
+
+demo:
+	tools/deps.sh demo
+	$(MAKE) all
+	tools/demo.sh
+
+test:
+	tools/deps.sh test
+	python3 tools/test.py --werror --jobs $(JOBS) $(TEST_PRESETS)
+
+bench:
+	tools/deps.sh bench
+	$(MAKE) all
+	cmake --build build --target bench
+	python3 bench/run.py $(BENCH_ARGS)
+
+install: all
+	DESTDIR="$(DESTDIR)" cmake --install build --prefix "$(PREFIX)"
+
+clean:
+	rm -rf build build-*
+
+SOURCES = $(shell git ls-files '*.c' '*.h' '*.cpp' '*.hpp')
+
+format:
+	clang-format -i $(SOURCES)
+
+tidy:
+	python3 tools/tidy.py
+
+lint: build/build.ninja
+	clang-tidy -p build --quiet $(filter src/%.c cli/%.c,$(SOURCES))
+
+.PHONY: all demo test bench install clean format tidy lint

@@ -1,0 +1,180 @@
+# allot_unit_test(NAME SOURCES... [FAKE] [ABI] [SERIAL] [LIBS lib...] [ARGS arg...]
+#                 [TIMEOUT s] [LABELS l...])
+#     A cmocka program over the objects of the library, so that internals are reachable by
+#     their headers. Run in every build.
+#     FAKE  tests/fake stands between the layers and the OS. A function that it calls
+#           __wrap_X replaces X and reaches the real one as __real_X. If it defines no
+#           __wrap_ at all, it replaces src/plat as a whole.
+#     ABI   link src/abi too: malloc itself is ours. Left out under a sanitizer.
+#
+# allot_test_program(NAME SOURCES... [LINK target...] [OPTIONS flag...] [EVERY_BUILD])
+#     A program for a script test, at build/tests/NAME. Links libc and LINK only.
+#
+# allot_script_test(NAME COMMAND... [EVERY_BUILD] [SERIAL] [TIMEOUT s] [LABELS l...])
+#     Passes with exit status 0, is skipped with 77. A first word that is a file beside the
+#     CMakeLists.txt is run from there; *.py and *.sh need no execute bit. Runs in the release
+#     build only, unless EVERY_BUILD. Environment: ALLOT_SOURCE_DIR, ALLOT_BUILD_DIR (the working
+#     directory), ALLOT_TEST_DIR (scratch of its own), CC.
+#
+# Tests run in parallel; SERIAL ones run alone. The default timeout is 120 s.
+
+if(NOT ALLOT_SANITIZE AND NOT ALLOT_COVERAGE AND CMAKE_BUILD_TYPE STREQUAL "Release"
+   AND NOT ALLOT_MUSL)
+    set(ALLOT_RELEASE_TESTS ON)
+else()
+    set(ALLOT_RELEASE_TESTS OFF)
+endif()
+
+add_custom_target(tests)
+foreach(t IN ITEMS allot_shared allot_static allot_malloc_shared allot_malloc_static allot_tool)
+    if(TARGET ${t})
+        add_dependencies(tests ${t})
+    endif()
+endforeach()
+
+include(CheckLanguage)
+if(NOT ALLOT_MUSL)
+    check_language(CXX)
+    if(CMAKE_CXX_COMPILER)
+        enable_language(CXX)
+        set(CMAKE_CXX_STANDARD 17)
+        set(CMAKE_CXX_STANDARD_REQUIRED ON)
+    endif()
+endif()
+
+# ThreadSanitizer of gcc 12 does not cope with 32 bits of mmap randomness.
+set(allot_test_prefix)
+if(ALLOT_SANITIZE MATCHES "thread")
+    execute_process(COMMAND setarch -R true RESULT_VARIABLE no_setarch OUTPUT_QUIET ERROR_QUIET)
+    if(NOT no_setarch)
+        set(allot_test_prefix setarch -R)
+    endif()
+endif()
+
+set(allot_test_env
+    "ALLOT_SOURCE_DIR=${CMAKE_SOURCE_DIR}" "ALLOT_BUILD_DIR=${CMAKE_BINARY_DIR}"
+    "CC=${CMAKE_C_COMPILER}" "PYTHONDONTWRITEBYTECODE=1")
+if(ALLOT_SANITIZE MATCHES "address")
+    list(APPEND allot_test_env "ASAN_OPTIONS=abort_on_error=1:detect_leaks=0"
+         "UBSAN_OPTIONS=print_stacktrace=1")
+elseif(ALLOT_SANITIZE MATCHES "thread")
+    list(APPEND allot_test_env "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1")
+endif()
+
+function(allot_test_properties name serial timeout labels)
+    if(NOT timeout)
+        set(timeout 120)
+    endif()
+    set(scratch "${CMAKE_BINARY_DIR}/tests/scratch/${name}")
+    file(MAKE_DIRECTORY "${scratch}")
+    set_tests_properties(${name} PROPERTIES
+        WORKING_DIRECTORY "${CMAKE_BINARY_DIR}" SKIP_RETURN_CODE 77 RUN_SERIAL "${serial}"
+        TIMEOUT ${timeout} LABELS "${labels}"
+        ENVIRONMENT "${allot_test_env};ALLOT_TEST_DIR=${scratch}")
+endfunction()
+
+# --- cmocka --------------------------------------------------------------------------------
+
+if(NOT ALLOT_MUSL)
+    find_path(CMOCKA_INCLUDE cmocka.h)
+    find_library(CMOCKA_LIBRARY cmocka)
+    if(NOT CMOCKA_INCLUDE OR NOT CMOCKA_LIBRARY)
+        message(WARNING "cmocka is missing: no unit tests (tools/deps.sh test)")
+        add_test(NAME unit_tests_without_cmocka COMMAND sh -c "exit 77")
+        set_tests_properties(unit_tests_without_cmocka PROPERTIES SKIP_RETURN_CODE 77)
+    endif()
+endif()
+if(CMOCKA_INCLUDE AND CMOCKA_LIBRARY AND NOT ALLOT_MUSL)
+    set(ALLOT_HAVE_CMOCKA ON)
+else()
+    set(ALLOT_HAVE_CMOCKA OFF)
+endif()
+
+# --- the failing OS ------------------------------------------------------------------------
+
+file(GLOB allot_fake_sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/fake/*.c")
+set(allot_fake_wraps)
+foreach(source IN LISTS allot_fake_sources)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${source}")
+    file(STRINGS "${source}" lines REGEX "__wrap_[a-z0-9_]+")
+    foreach(line IN LISTS lines)
+        string(REGEX MATCHALL "__wrap_[a-z0-9_]+" names "${line}")
+        foreach(name IN LISTS names)
+            string(REPLACE "__wrap_" "" name "${name}")
+            list(APPEND allot_fake_wraps "-Wl,--wrap=${name}")
+        endforeach()
+    endforeach()
+endforeach()
+list(REMOVE_DUPLICATES allot_fake_wraps)
+
+if(allot_fake_sources)
+    add_library(allot_fake OBJECT EXCLUDE_FROM_ALL ${allot_fake_sources})
+    target_include_directories(allot_fake PRIVATE "${CMAKE_SOURCE_DIR}/src")
+    target_link_libraries(allot_fake PRIVATE allot_flags_test)
+    target_compile_options(allot_fake PRIVATE -Wno-missing-prototypes)
+endif()
+
+# --- functions -----------------------------------------------------------------------------
+
+function(allot_unit_test name)
+    cmake_parse_arguments(T "FAKE;ABI;SERIAL" "TIMEOUT" "LIBS;LABELS;ARGS" ${ARGN})
+    if(NOT ALLOT_HAVE_CMOCKA OR (T_ABI AND ALLOT_SANITIZE))
+        return()
+    endif()
+    set(objects ${ALLOT_LIB_OBJECTS})
+    if(T_ABI)
+        set(objects ${ALLOT_MALLOC_OBJECTS})
+    endif()
+    if(T_FAKE)
+        if(NOT TARGET allot_fake)
+            message(FATAL_ERROR "${name}: FAKE, but tests/fake has no source")
+        endif()
+        if(NOT allot_fake_wraps)
+            list(REMOVE_ITEM objects $<TARGET_OBJECTS:allot_layer_plat>)
+        endif()
+        list(APPEND objects $<TARGET_OBJECTS:allot_fake>)
+    endif()
+
+    add_executable(${name} EXCLUDE_FROM_ALL ${T_UNPARSED_ARGUMENTS} ${objects})
+    set_target_properties(${name} PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+    target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}/src" "${CMOCKA_INCLUDE}")
+    target_link_libraries(${name} PRIVATE allot_flags_test "${CMOCKA_LIBRARY}" ${T_LIBS})
+    if(T_FAKE)
+        target_link_options(${name} PRIVATE ${allot_fake_wraps})
+    endif()
+    add_dependencies(tests ${name})
+
+    add_test(NAME ${name} COMMAND ${allot_test_prefix} $<TARGET_FILE:${name}> ${T_ARGS})
+    allot_test_properties(${name} "${T_SERIAL}" "${T_TIMEOUT}" "unit;${T_LABELS}")
+endfunction()
+
+function(allot_test_program name)
+    cmake_parse_arguments(T "EVERY_BUILD" "" "LINK;OPTIONS" ${ARGN})
+    if(NOT ALLOT_RELEASE_TESTS AND NOT T_EVERY_BUILD)
+        return()
+    endif()
+    add_executable(${name} EXCLUDE_FROM_ALL ${T_UNPARSED_ARGUMENTS})
+    set_target_properties(${name} PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+    target_link_libraries(${name} PRIVATE allot_flags_test ${T_LINK})
+    target_compile_options(${name} PRIVATE ${T_OPTIONS})
+    add_dependencies(tests ${name})
+endfunction()
+
+function(allot_script_test name command)
+    cmake_parse_arguments(T "EVERY_BUILD;SERIAL" "TIMEOUT" "LABELS" ${ARGN})
+    if(NOT ALLOT_RELEASE_TESTS AND NOT T_EVERY_BUILD)
+        return()
+    endif()
+    if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${command}")
+        set(command "${CMAKE_CURRENT_SOURCE_DIR}/${command}")
+    endif()
+    if(command MATCHES "\\.py$")
+        set(command python3 ${command})
+    elseif(command MATCHES "\\.sh$")
+        set(command bash ${command})
+    endif()
+    add_test(NAME ${name} COMMAND ${allot_test_prefix} ${command} ${T_UNPARSED_ARGUMENTS})
+    allot_test_properties(${name} "${T_SERIAL}" "${T_TIMEOUT}" "script;${T_LABELS}")
+endfunction()
