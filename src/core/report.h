@@ -13,6 +13,12 @@
  * `caller` is the return address of the public call. */
 void ali_report_misuse(struct allot_misuse *m, const void *caller);
 
+/* Misuses since start, also those that a handler took. */
+uint64_t ali_misuse_count(void);
+
+/* In a forked child: no other thread is reporting there. */
+void ali_report_fork_child(void);
+
 /* Name of a kind, a call, a place: for reports and JSON. */
 const char *ali_misuse_kind_name(enum allot_misuse_kind kind);
 

@@ -116,6 +116,10 @@ enum ali_os_place { ALI_OS_UNMAPPED, ALI_OS_STACK, ALI_OS_STATIC, ALI_OS_BRK, AL
 /* What the address is in, from /proc/self/maps; `name` receives the file or segment name. */
 enum ali_os_place ali_os_locate(const void *p, char *name, size_t name_bytes);
 
+/* The file that the code or data at `p` was loaded from, and where: p - *base is the address to
+ * look up in that file. False when p is in no file. */
+bool ali_os_module(const void *p, char *name, size_t name_bytes, uintptr_t *base);
+
 /* Return addresses from here outwards, at most `max`; the count. Never allocates, never faults. */
 size_t ali_os_backtrace(uintptr_t *frames, size_t max);
 
@@ -124,6 +128,15 @@ void ali_os_write(int fd, const void *bytes, size_t count);
 /* Opens for writing (create, truncate, 0644): fd or -errno. */
 int ali_os_create(const char *path);
 void ali_os_close(int fd);
+/* A copy of a descriptor that stays when the program closes its own; not inherited by exec.
+ * ali_os_kept_fd gives the copy while it is still the same file, else -1. */
+struct ali_os_kept {
+    int fd;
+    uint64_t device;
+    uint64_t inode;
+};
+void ali_os_keep_fd(int fd, struct ali_os_kept *kept);
+int ali_os_kept_fd(const struct ali_os_kept *kept);
 /* Reads up to `bytes`-1 bytes and terminates; the count or -errno. */
 long ali_os_read_file(const char *path, char *buffer, size_t bytes);
 

@@ -1,0 +1,64 @@
+/* Layer 7: the names of libc's allocator and of the C++ operators. Translation only: what the
+ * standard and glibc 2.36 say about arguments and results is here, all else is the heap's. The only
+ * layer that sets errno. */
+#ifndef ALI_ABI_H
+#define ALI_ABI_H
+
+#include <errno.h>
+
+#include "allot/stats.h"
+#include "heap/heap.h"
+
+#define ALI_EXPORT __attribute__((visibility("default")))
+#define ALI_ALIAS_OF(name) __attribute__((visibility("default"), alias(#name)))
+
+/* The return address of the public call. An argument of the slow path rather than taken there: so
+ * it is right in builds that make no tail calls, too. */
+#define ALI_CALLER() __builtin_return_address(0)
+
+/* A static link takes objects one by one, and only for names that are missing at that moment. The
+ * C library must not supply the rest of malloc.h, so the objects that implement it name each
+ * other: one brings all. */
+#define ALI_ABI_BRINGS(function)                                                                   \
+    static void (*const brings_##function)(void) __attribute__((used)) = (function)
+
+void ali_abi_start(void);
+void ali_abi_glibc_anchor(void);
+void ali_abi_malloc_anchor(void);
+
+/* Text on its way to a file: a line is passed on as a whole, several of them together. */
+typedef void (*ali_sink_fn)(const char *text, size_t bytes, void *arg);
+
+struct ali_out {
+    struct ali_text text;
+    ali_sink_fn sink;
+    void *arg;
+};
+
+/* Ends a line. */
+void ali_out_line(struct ali_out *out);
+
+/* A snapshot and room for the text about it, outside the heap. */
+#define ALI_SNAPSHOT_TEXT_BYTES (16 * ALI_KIB)
+
+struct ali_snapshot {
+    struct allot_stats stats;
+    struct ali_out out;
+    char text[ALI_SNAPSHOT_TEXT_BYTES];
+};
+
+/* Takes stock. NULL when memory is short. To be given back, which passes the text on. */
+struct ali_snapshot *ali_snapshot_take(ali_sink_fn sink, void *arg);
+void ali_snapshot_give(struct ali_snapshot *snapshot);
+
+/* Where memory stands, for people and as JSON. `when` is a phrase such as "at exit". */
+void ali_stats_text(struct ali_snapshot *snapshot, const char *when);
+void ali_stats_json(struct ali_snapshot *snapshot, const char *when);
+
+/* For sinks: arg points to an int. */
+void ali_sink_fd(const char *text, size_t bytes, void *arg);
+
+/* Remembers stderr if statistics will be said there at exit: programs close it before. */
+void ali_exit_stats_start(void);
+
+#endif

@@ -1,0 +1,282 @@
+/* The C++ operators new and delete, by their mangled names, so that the library needs no C++
+ * runtime of its own. Weak: a program that replaces one of them keeps its own in a static link.
+ *
+ * What needs the runtime - the new handler, throwing bad_alloc, catching what a handler throws in
+ * a nothrow new - is asked of the program's, which is there whenever somebody could notice: by
+ * weak symbols, and by name when the runtime was loaded after us (a plug-in in C++).
+ *
+ * Built with -fexceptions: bad_alloc passes through these frames. */
+#include "abi/abi.h"
+
+#include <dlfcn.h>
+
+typedef void (*new_handler_fn)(void);
+struct nothrow; /* std::nothrow_t */
+
+#define OPERATOR __attribute__((weak, visibility("default")))
+
+#pragma GCC diagnostic ignored "-Wmissing-prototypes"
+#ifdef __clang__
+#pragma GCC diagnostic ignored "-Wmissing-variable-declarations"
+#endif
+
+/* std::get_new_handler(), std::__throw_bad_alloc() */
+extern new_handler_fn _ZSt15get_new_handlerv(void) __attribute__((weak));
+extern void _ZSt17__throw_bad_allocv(void) __attribute__((weak));
+/* Weak, so that a static link does not ask for the dynamic loader. */
+extern __typeof__(dlopen) dlopen __attribute__((weak));
+extern __typeof__(dlsym) dlsym __attribute__((weak));
+
+/* --- the program's C++ runtime ------------------------------------------------------------- */
+
+/* A function of a runtime that is loaded already, even if only for one plug-in; NULL if none is. */
+static void *runtime_function(const char *name)
+{
+    static const char *const runtimes[] = {"libstdc++.so.6", "libc++.so.1"};
+
+    if (dlopen == NULL || dlsym == NULL)
+        return NULL;
+    for (size_t i = 0; i < ALI_ARRAY_COUNT(runtimes); i++) {
+        void *runtime = dlopen(runtimes[i], RTLD_NOLOAD | RTLD_LAZY);
+        void *function = runtime != NULL ? dlsym(runtime, name) : NULL;
+
+        if (function != NULL)
+            return function;
+    }
+    return NULL;
+}
+
+static new_handler_fn current_new_handler(void)
+{
+    union {
+        void *data;
+        new_handler_fn (*code)(void);
+    } get = {.code = _ZSt15get_new_handlerv};
+
+    if (get.data == NULL)
+        get.data = runtime_function("_ZSt15get_new_handlerv");
+    return get.data != NULL ? get.code() : NULL;
+}
+
+static _Noreturn void throw_bad_alloc(void)
+{
+    static const char message[] = "allot: operator new: out of memory, and the program has no C++ "
+                                  "runtime to throw bad_alloc\n";
+    union {
+        void *data;
+        void (*code)(void);
+    } throw = {.code = _ZSt17__throw_bad_allocv};
+
+    if (throw.data == NULL)
+        throw.data = runtime_function("_ZSt17__throw_bad_allocv");
+    if (throw.data != NULL)
+        throw.code();
+    ali_os_write(2, message, sizeof message - 1);
+    ali_os_abort();
+}
+
+/* --- new ----------------------------------------------------------------------------------- */
+
+struct request {
+    size_t size;
+    size_t align; /* 0: whatever new gives */
+    enum ali_call call;
+    const void *caller;
+};
+
+static void *attempt(const struct request *r)
+{
+    if (r->align == 0)
+        return ali_heap_alloc_miss(r->size, r->call, r->caller);
+    if (!ali_is_pow2(r->align)) {
+        ali_error_set(ALLOT_LAYER_PROGRAM, ALLOT_CAUSE_BAD_ALIGNMENT, 0);
+        return NULL;
+    }
+    return ali_heap_aligned(r->size, r->align, r->call, r->caller);
+}
+
+/* As the standard says: the handler is called until it frees something, throws, or is none.
+ * Source: ISO C++17, [new.delete.single] 4. */
+static void *new_or_throw(const struct request *r)
+{
+    for (;;) {
+        void *p = attempt(r);
+        new_handler_fn handler;
+
+        if (ali_likely(p != NULL))
+            return p;
+        errno = ENOMEM;
+        handler = current_new_handler();
+        if (handler == NULL)
+            throw_bad_alloc();
+        handler();
+    }
+}
+
+/* What a handler throws must become NULL, and only C++ can catch: the runtime's own nothrow new
+ * calls our throwing one and catches. */
+static void *new_through_runtime(const struct request *r, const struct nothrow *tag)
+{
+    bool array = r->call == ALI_CALL_NEW_ARRAY;
+    union {
+        void *data;
+        void *(*plain)(size_t, const struct nothrow *);
+        void *(*aligned)(size_t, size_t, const struct nothrow *);
+    } own;
+
+    if (r->align == 0) {
+        own.data = runtime_function(array ? "_ZnamRKSt9nothrow_t" : "_ZnwmRKSt9nothrow_t");
+        return own.data != NULL ? own.plain(r->size, tag) : NULL;
+    }
+    own.data = runtime_function(array ? "_ZnamSt11align_val_tRKSt9nothrow_t"
+                                      : "_ZnwmSt11align_val_tRKSt9nothrow_t");
+    return own.data != NULL ? own.aligned(r->size, r->align, tag) : NULL;
+}
+
+static void *new_or_null(const struct request *r, const struct nothrow *tag)
+{
+    void *p = attempt(r);
+
+    if (ali_likely(p != NULL))
+        return p;
+    errno = ENOMEM;
+    return current_new_handler() != NULL ? new_through_runtime(r, tag) : NULL;
+}
+
+static ALI_NOINLINE void *new_miss(size_t size, enum ali_call call, const void *caller)
+{
+    return new_or_throw(&(struct request){size, 0, call, caller});
+}
+
+static ALI_NOINLINE void *new_nothrow_miss(size_t size, const struct nothrow *tag,
+                                           enum ali_call call, const void *caller)
+{
+    return new_or_null(&(struct request){size, 0, call, caller}, tag);
+}
+
+OPERATOR void *_Znwm(size_t size)
+{
+    void *p = ali_heap_alloc_hit(size);
+
+    return ali_likely(p != NULL) ? p : new_miss(size, ALI_CALL_NEW, ALI_CALLER());
+}
+
+OPERATOR void *_Znam(size_t size)
+{
+    void *p = ali_heap_alloc_hit(size);
+
+    return ali_likely(p != NULL) ? p : new_miss(size, ALI_CALL_NEW_ARRAY, ALI_CALLER());
+}
+
+OPERATOR void *_ZnwmRKSt9nothrow_t(size_t size, const struct nothrow *tag)
+{
+    void *p = ali_heap_alloc_hit(size);
+
+    return ali_likely(p != NULL) ? p : new_nothrow_miss(size, tag, ALI_CALL_NEW, ALI_CALLER());
+}
+
+OPERATOR void *_ZnamRKSt9nothrow_t(size_t size, const struct nothrow *tag)
+{
+    void *p = ali_heap_alloc_hit(size);
+
+    return ali_likely(p != NULL) ? p
+                                 : new_nothrow_miss(size, tag, ALI_CALL_NEW_ARRAY, ALI_CALLER());
+}
+
+OPERATOR void *_ZnwmSt11align_val_t(size_t size, size_t align)
+{
+    return new_or_throw(&(struct request){size, align, ALI_CALL_NEW, ALI_CALLER()});
+}
+
+OPERATOR void *_ZnamSt11align_val_t(size_t size, size_t align)
+{
+    return new_or_throw(&(struct request){size, align, ALI_CALL_NEW_ARRAY, ALI_CALLER()});
+}
+
+OPERATOR void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t align,
+                                                  const struct nothrow *tag)
+{
+    return new_or_null(&(struct request){size, align, ALI_CALL_NEW, ALI_CALLER()}, tag);
+}
+
+OPERATOR void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t align,
+                                                  const struct nothrow *tag)
+{
+    return new_or_null(&(struct request){size, align, ALI_CALL_NEW_ARRAY, ALI_CALLER()}, tag);
+}
+
+/* --- delete -------------------------------------------------------------------------------- */
+
+#define DELETE_CLAIMED(p, size, align, call)                                                       \
+    do {                                                                                           \
+        if ((p) != NULL)                                                                           \
+            ali_heap_free_claimed((p), (size), (align), (call), ALI_CALLER());                     \
+    } while (0)
+
+OPERATOR void _ZdlPv(void *p)
+{
+    if (!ali_heap_free_hit(p))
+        ali_heap_free_miss(p, ALI_CALL_DELETE, ALI_CALLER());
+}
+
+OPERATOR void _ZdaPv(void *p)
+{
+    if (!ali_heap_free_hit(p))
+        ali_heap_free_miss(p, ALI_CALL_DELETE_ARRAY, ALI_CALLER());
+}
+
+OPERATOR void _ZdlPvRKSt9nothrow_t(void *p, const struct nothrow *tag)
+{
+    (void)tag;
+    if (!ali_heap_free_hit(p))
+        ali_heap_free_miss(p, ALI_CALL_DELETE, ALI_CALLER());
+}
+
+OPERATOR void _ZdaPvRKSt9nothrow_t(void *p, const struct nothrow *tag)
+{
+    (void)tag;
+    if (!ali_heap_free_hit(p))
+        ali_heap_free_miss(p, ALI_CALL_DELETE_ARRAY, ALI_CALLER());
+}
+
+OPERATOR void _ZdlPvm(void *p, size_t size)
+{
+    DELETE_CLAIMED(p, size, 0, ALI_CALL_DELETE);
+}
+
+OPERATOR void _ZdaPvm(void *p, size_t size)
+{
+    DELETE_CLAIMED(p, size, 0, ALI_CALL_DELETE_ARRAY);
+}
+
+OPERATOR void _ZdlPvSt11align_val_t(void *p, size_t align)
+{
+    DELETE_CLAIMED(p, SIZE_MAX, align, ALI_CALL_DELETE);
+}
+
+OPERATOR void _ZdaPvSt11align_val_t(void *p, size_t align)
+{
+    DELETE_CLAIMED(p, SIZE_MAX, align, ALI_CALL_DELETE_ARRAY);
+}
+
+OPERATOR void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *p, size_t align, const struct nothrow *tag)
+{
+    (void)tag;
+    DELETE_CLAIMED(p, SIZE_MAX, align, ALI_CALL_DELETE);
+}
+
+OPERATOR void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *p, size_t align, const struct nothrow *tag)
+{
+    (void)tag;
+    DELETE_CLAIMED(p, SIZE_MAX, align, ALI_CALL_DELETE_ARRAY);
+}
+
+OPERATOR void _ZdlPvmSt11align_val_t(void *p, size_t size, size_t align)
+{
+    DELETE_CLAIMED(p, size, align, ALI_CALL_DELETE);
+}
+
+OPERATOR void _ZdaPvmSt11align_val_t(void *p, size_t size, size_t align)
+{
+    DELETE_CLAIMED(p, size, align, ALI_CALL_DELETE_ARRAY);
+}
