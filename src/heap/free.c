@@ -25,7 +25,7 @@ static void find_in_large(struct ali_found *f, struct ali_span *span, const void
     f->large = ali_large_of(span);
     f->block = ali_span_base(span);
     f->block_bytes = f->large->bytes;
-    f->state = (uint8_t *)&f->large->state;
+    f->state = (uint8_t *)(uintptr_t)&f->large->state;
     f->exact = p == f->block;
 }
 

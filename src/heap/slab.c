@@ -112,7 +112,6 @@ static void take_into_slot(struct ali_block *b, struct ali_slab *slab)
 {
     const struct ali_class *class = &ali_classes[slab->class_index];
 
-    slab->purged = false;
     slab->pass_left = (uint16_t)((slab->count + class->window - 1U) / class->window);
     slab->pass_found = true;
     ali_slab_arm(slab, ali_slab_used(slab), -1);

@@ -167,3 +167,5 @@ bool ali_watch_freed(void *p, size_t bytes, enum ali_call call, const void *call
 bool ali_watch_keeps_size(void) { return false; }
 
 size_t ali_watch_size(const struct ali_found *found) { return found->block_bytes; }
+
+void ali_watch_init(void) {}

@@ -39,6 +39,16 @@ static bool move_pages(uint32_t from, uint32_t to, uint32_t slices)
     return ali_os_move(slice_address(from), bytes, slice_address(to), bytes) == 0;
 }
 
+/* After a failed move the target may be inaccessible, or no longer mapped. It must not stay so. */
+static bool target_settle(uint32_t at, uint32_t slices)
+{
+    if (ali_backing_unmap(at, slices) == slices)
+        return true;
+    atomic_fetch_add_explicit(&ali_spans.os_calls, 1, memory_order_relaxed);
+    return ali_os_protect(slice_address(at), (size_t)slices << ALI_SLICE_SHIFT,
+                          ALI_OS_READ_WRITE) == 0;
+}
+
 static void kind_set(uint32_t at, uint32_t slices, enum ali_span_kind kind)
 {
     ali_lock(&ali_spans.lock);
@@ -60,6 +70,24 @@ static void move_finish(uint32_t from, uint32_t slices, uint32_t to, uint32_t to
     g->busy--;
     g->used -= slices;
     ali_busy_release_locked(from, slices, 0);
+    ali_unlock(&g->lock);
+}
+
+/* `to` is BUSY; its first slices are where the move failed. */
+static void move_undo(uint32_t to, uint32_t slices, uint32_t moved)
+{
+    struct ali_span_state *g = &ali_spans;
+    bool good = target_settle(to, moved);
+
+    ali_lock(&g->lock);
+    g->used -= slices;
+    if (good) {
+        ali_busy_release_locked(to, slices, ali_stamp_now());
+    } else {
+        head_set(to, ALI_SPAN_HOLE, slices);
+        g->busy--;
+        atomic_fetch_sub_explicit(&g->mapped, slices, memory_order_relaxed);
+    }
     ali_unlock(&g->lock);
 }
 
@@ -92,10 +120,7 @@ struct ali_span *ali_span_move(struct ali_span *from, size_t slices)
     if (!move_pages(at, to_at, moved)) {
         ali_backing_set(at, moved, ALI_BACKING_DIRTY);
         kind_set(at, old, ALI_SPAN_USED);
-        ali_lock(&g->lock);
-        g->used -= fit.slices;
-        ali_busy_release_locked(to_at, fit.slices, ali_stamp_now());
-        ali_unlock(&g->lock);
+        move_undo(to_at, fit.slices, moved);
         return NULL;
     }
     client_clear(at, old);

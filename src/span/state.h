@@ -62,6 +62,7 @@ struct ali_span_state {
 
     /* Read without the lock, so on a line of their own. */
     _Alignas(ALI_LINE_BYTES) _Atomic(uint32_t) dirty; /* dirty slices of FREE spans */
+    _Atomic(uint32_t) mapped;                         /* slices that are mapped */
     _Atomic(uint64_t) purge_due_ms; /* nothing is old enough before this time */
     _Atomic(uint64_t) purges, purged_bytes, os_calls;
 };
