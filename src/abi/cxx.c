@@ -156,31 +156,38 @@ static ALI_NOINLINE void *new_nothrow_miss(size_t size, const struct nothrow *ta
 
 OPERATOR void *_Znwm(size_t size)
 {
-    void *p = ali_heap_alloc_hit(size);
+    void *p;
 
-    return ali_likely(p != NULL) ? p : new_miss(size, ALI_CALL_NEW, ALI_CALLER());
+    if (ali_likely(ali_heap_alloc_hit(size, &p)))
+        return p;
+    return new_miss(size, ALI_CALL_NEW, ALI_CALLER());
 }
 
 OPERATOR void *_Znam(size_t size)
 {
-    void *p = ali_heap_alloc_hit(size);
+    void *p;
 
-    return ali_likely(p != NULL) ? p : new_miss(size, ALI_CALL_NEW_ARRAY, ALI_CALLER());
+    if (ali_likely(ali_heap_alloc_hit(size, &p)))
+        return p;
+    return new_miss(size, ALI_CALL_NEW_ARRAY, ALI_CALLER());
 }
 
 OPERATOR void *_ZnwmRKSt9nothrow_t(size_t size, const struct nothrow *tag)
 {
-    void *p = ali_heap_alloc_hit(size);
+    void *p;
 
-    return ali_likely(p != NULL) ? p : new_nothrow_miss(size, tag, ALI_CALL_NEW, ALI_CALLER());
+    if (ali_likely(ali_heap_alloc_hit(size, &p)))
+        return p;
+    return new_nothrow_miss(size, tag, ALI_CALL_NEW, ALI_CALLER());
 }
 
 OPERATOR void *_ZnamRKSt9nothrow_t(size_t size, const struct nothrow *tag)
 {
-    void *p = ali_heap_alloc_hit(size);
+    void *p;
 
-    return ali_likely(p != NULL) ? p
-                                 : new_nothrow_miss(size, tag, ALI_CALL_NEW_ARRAY, ALI_CALLER());
+    if (ali_likely(ali_heap_alloc_hit(size, &p)))
+        return p;
+    return new_nothrow_miss(size, tag, ALI_CALL_NEW_ARRAY, ALI_CALLER());
 }
 
 OPERATOR void *_ZnwmSt11align_val_t(size_t size, size_t align)

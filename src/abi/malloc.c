@@ -43,9 +43,9 @@ static ALI_NOINLINE void *malloc_miss(size_t size, const void *caller)
 
 ALI_EXPORT void *malloc(size_t size)
 {
-    void *p = ali_heap_alloc_hit(size);
+    void *p;
 
-    if (ali_likely(p != NULL))
+    if (ali_likely(ali_heap_alloc_hit(size, &p)))
         return p;
     return malloc_miss(size, ALI_CALLER());
 }
@@ -101,9 +101,11 @@ ALI_EXPORT void *calloc(size_t count, size_t size)
 
 static inline void *allocate(size_t size, enum ali_call call, const void *caller)
 {
-    void *p = ali_heap_alloc_hit(size);
+    void *p;
 
-    return ali_likely(p != NULL) ? p : or_enomem(ali_heap_alloc_miss(size, call, caller));
+    if (ali_likely(ali_heap_alloc_hit(size, &p)))
+        return p;
+    return or_enomem(ali_heap_alloc_miss(size, call, caller));
 }
 
 static inline void *reallocate(void *p, size_t size, enum ali_call call, const void *caller)

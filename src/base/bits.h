@@ -41,8 +41,19 @@ ALI_INLINE bool ali_add_overflows(size_t a, size_t b, size_t *sum)
     return __builtin_add_overflow(a, b, sum);
 }
 
-/* Index of the lowest set bit; x is not 0. */
-ALI_INLINE unsigned ali_low_bit(uint64_t x) { return (unsigned)__builtin_ctzll(x); }
+/* Index of the lowest set bit; x is not 0. Wide, because what follows is an address: gcc would
+ * extend the int of its builtin, on the path of every malloc. */
+ALI_INLINE uint64_t ali_low_bit(uint64_t x)
+{
+#if defined(__x86_64__)
+    uint64_t i;
+
+    __asm__("rep bsfq %1, %0" : "=r"(i) : "rm"(x) : "cc"); /* tzcnt where there is one */
+    return i;
+#else
+    return (uint64_t)__builtin_ctzll(x);
+#endif
+}
 
 /* Index of the highest set bit; x is not 0. */
 ALI_INLINE unsigned ali_high_bit(uint64_t x) { return 63U - (unsigned)__builtin_clzll(x); }

@@ -8,31 +8,35 @@
 /* Takes the lowest eligible block of a slot whose mask is not empty. */
 ALI_INLINE void *ali_slot_take(struct ali_slot *slot, uint64_t bits)
 {
-    unsigned i = ali_low_bit(bits);
+    uint64_t i = ali_low_bit(bits);
+    uint8_t *states = slot->states;
+    char *base = slot->base;
+    uint64_t block_bytes = slot->block_bytes;
 
     slot->bits = bits & (bits - 1);
-    ali_state_set(slot->states + i, ALI_STATE_LIVE);
-    return slot->base + (size_t)i * slot->block_bytes;
+    ali_state_set(states + i, ALI_STATE_LIVE);
+    return base + i * block_bytes;
 }
 
-/* A block of at least `size` bytes, or NULL: take the slow path. */
-ALI_INLINE void *ali_heap_alloc_hit(size_t size)
+/* True, and a block of at least `size` bytes; false: take the slow path. */
+ALI_INLINE bool ali_heap_alloc_hit(size_t size, void **p)
 {
     struct ali_slot *slot;
     uint64_t bits;
 
     if (ali_unlikely(size > ALI_SMALL_MAX))
-        return NULL;
+        return false;
     slot = &ali_self->slots[ali_class_of(size)];
     bits = slot->bits;
     if (ali_unlikely(bits == 0))
-        return NULL;
-    return ali_slot_take(slot, bits);
+        return false;
+    *p = ali_slot_take(slot, bits);
+    return true;
 }
 
-/* The state byte of the live block that begins at p, when it is in a one-slice slab of this thread;
- * NULL: take the slow path. */
-ALI_INLINE uint8_t *ali_heap_find_hit(const void *p, struct ali_slab **slab)
+/* True, and slab and state byte of the live block that begins at p, when it is in a one-slice slab
+ * of this thread; false: take the slow path. */
+ALI_INLINE bool ali_heap_find_hit(const void *p, struct ali_slab **slab, uint8_t **state_byte)
 {
     uintptr_t offset = ali_region_offset(p);
     struct ali_slab *s;
@@ -41,19 +45,20 @@ ALI_INLINE uint8_t *ali_heap_find_hit(const void *p, struct ali_slab **slab)
 
     /* relaxed: a pointer the program rightly has was handed out after the limit had grown past it */
     if (ali_unlikely(offset >= atomic_load_explicit(&ali_region.limit_bytes, memory_order_relaxed)))
-        return NULL;
+        return false;
     s = ali_slab_of(ali_span_at(offset));
     /* relaxed: owner is this thread's block only if this thread made it so */
     if (ali_unlikely(atomic_load_explicit(&s->owner, memory_order_relaxed) != ali_self))
-        return NULL;
+        return false;
     product = (uint64_t)(uint16_t)offset * s->recip;
     if (ali_unlikely((uint32_t)product >= s->recip))
-        return NULL; /* not the start of a block */
+        return false; /* not the start of a block */
     state = s->states + (product >> 32);
     if (ali_unlikely(ali_state_get(state) != ALI_STATE_LIVE))
-        return NULL;
+        return false;
     *slab = s;
-    return state;
+    *state_byte = state;
+    return true;
 }
 
 /* Frees a live block of a one-slice slab of this thread; false: take the slow path. Never true for
@@ -61,9 +66,9 @@ ALI_INLINE uint8_t *ali_heap_find_hit(const void *p, struct ali_slab **slab)
 ALI_INLINE bool ali_heap_free_hit(void *p)
 {
     struct ali_slab *slab;
-    uint8_t *state = ali_heap_find_hit(p, &slab);
+    uint8_t *state;
 
-    if (ali_unlikely(state == NULL))
+    if (ali_unlikely(!ali_heap_find_hit(p, &slab, &state)))
         return false;
     if (ali_unlikely(--slab->trigger == 0))
         return false;
@@ -75,9 +80,9 @@ ALI_INLINE bool ali_heap_free_hit(void *p)
 ALI_INLINE bool ali_heap_free_sized_hit(void *p, size_t size)
 {
     struct ali_slab *slab;
-    uint8_t *state = ali_heap_find_hit(p, &slab);
+    uint8_t *state;
 
-    if (ali_unlikely(state == NULL || size > ALI_NARROW_MAX))
+    if (ali_unlikely(size > ALI_NARROW_MAX || !ali_heap_find_hit(p, &slab, &state)))
         return false;
     if (ali_unlikely(slab->class_index != ali_class_of(size)))
         return false;

@@ -40,7 +40,8 @@ const char *ali_call_name(enum ali_call call); /* "free", "operator delete[]" ..
 
 #include "heap/fast.h"
 /* fast.h gives, inlined:
- *   void *ali_heap_alloc_hit(size_t size);   a block, or NULL: take ali_heap_alloc_miss
+ *   bool  ali_heap_alloc_hit(size_t size, void **p);
+ *                                            a block, or false: take ali_heap_alloc_miss
  *   bool  ali_heap_free_hit(void *p);        done, or false: take ali_heap_free_miss (also for NULL)
  *   bool  ali_heap_free_sized_hit(void *p, size_t size);
  *                                            done, or false: take ali_heap_free_claimed */

@@ -117,8 +117,8 @@ static void *take_parked(struct ali_block *b, unsigned class_index, enum ali_sta
 {
     struct ali_slot *slot = &b->slots[class_index];
     uint64_t bits = b->parked_bits[class_index];
-    unsigned i = ali_low_bit(bits);
-    void *p = slot->base + (size_t)i * slot->block_bytes;
+    uint64_t i = ali_low_bit(bits);
+    void *p = slot->base + i * slot->block_bytes;
 
     ali_state_set(slot->states + i, (uint8_t)state);
     if (request->zero && !slot->zero)

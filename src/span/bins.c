@@ -219,7 +219,7 @@ static uint32_t family_search(const struct ali_fit *fit, const struct ali_bins *
 
     for (;;) {
         for (; some != 0; some &= some - 1) {
-            uint32_t first = bins->head[word * 64 + ali_low_bit(some)];
+            uint32_t first = bins->head[word * 64 + (unsigned)ali_low_bit(some)];
             uint32_t at = bin_search(fit, first, looks, begin);
 
             if (at)
