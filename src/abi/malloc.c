@@ -93,9 +93,12 @@ static ALI_COLD void *refuse_overflow(size_t count, size_t size, enum ali_call c
 ALI_EXPORT void *calloc(size_t count, size_t size)
 {
     size_t bytes;
+    void *p;
 
     if (ali_unlikely(ali_mul_overflows(count, size, &bytes)))
         return refuse_overflow(count, size, ALI_CALL_CALLOC, ALI_CALLER());
+    if (ali_likely(ali_heap_zalloc_hit(bytes, &p)))
+        return p;
     return or_enomem(ali_heap_zalloc(bytes, ALI_CALL_CALLOC, ALI_CALLER()));
 }
 
@@ -135,21 +138,21 @@ ALI_EXPORT void *reallocarray(void *p, size_t count, size_t size)
 
 /* --- aligned ------------------------------------------------------------------------------- */
 
-/* What malloc gives anyway. */
-#define NATURAL_ALIGN 16
-
 /* As glibc: any alignment is rounded up to a power of two, one that cannot be is EINVAL. */
 static void *allocate_aligned(size_t align, size_t size, enum ali_call call, const void *caller)
 {
-    if (align <= NATURAL_ALIGN)
-        return allocate(size, call, caller);
-    if (align > SIZE_MAX / 2 + 1) {
-        ali_error_set(ALLOT_LAYER_PROGRAM, ALLOT_CAUSE_BAD_ALIGNMENT, 0);
-        errno = EINVAL;
-        return NULL;
+    void *p;
+
+    if (ali_unlikely(!ali_is_pow2(align))) {
+        if (align > SIZE_MAX / 2 + 1) {
+            ali_error_set(ALLOT_LAYER_PROGRAM, ALLOT_CAUSE_BAD_ALIGNMENT, 0);
+            errno = EINVAL;
+            return NULL;
+        }
+        align = align == 0 ? 1 : (size_t)1 << (ali_high_bit(align) + 1);
     }
-    if (!ali_is_pow2(align))
-        align = (size_t)1 << (ali_high_bit(align) + 1);
+    if (ali_likely(ali_heap_aligned_hit(size, align, &p)))
+        return p;
     return or_enomem(ali_heap_aligned(size, align, call, caller));
 }
 
@@ -193,12 +196,11 @@ ALI_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 
     if (!ali_is_pow2(align) || align % sizeof(void *) != 0)
         return EINVAL;
-    if (align <= NATURAL_ALIGN)
-        p = ali_heap_alloc_miss(size, ALI_CALL_POSIX_MEMALIGN, ALI_CALLER());
-    else
+    if (ali_unlikely(!ali_heap_aligned_hit(size, align, &p))) {
         p = ali_heap_aligned(size, align, ALI_CALL_POSIX_MEMALIGN, ALI_CALLER());
-    if (p == NULL)
-        return ENOMEM;
+        if (p == NULL)
+            return ENOMEM;
+    }
     *out = p;
     return 0;
 }

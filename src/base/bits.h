@@ -11,6 +11,8 @@
 #define ALI_NOINLINE __attribute__((noinline))
 #define ALI_COLD __attribute__((cold, noinline))
 #define ALI_INLINE static inline __attribute__((always_inline))
+/* Keeps the compiler from computing the address again for each use (gcc 12 does). */
+#define ALI_KEEP(pointer) __asm__("" : "+r"(pointer))
 #define ALI_ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 #define ALI_KIB ((size_t)1 << 10)

@@ -3,27 +3,21 @@
 
 #include <errno.h>
 
-/* Written by ali_observe only. */
-static _Atomic(const struct ali_observer *) current;
+_Atomic(const struct ali_observer *) ali_observer_current;
 
 int ali_observe(const struct ali_observer *observer)
 {
     const struct ali_observer *now = NULL;
 
     if (observer == NULL) {
-        atomic_store_explicit(&current, NULL, memory_order_release);
+        atomic_store_explicit(&ali_observer_current, NULL, memory_order_release);
         return 0;
     }
     /* release: pairs with the acquire in ali_observer_now, which then sees the struct's fields */
-    if (atomic_compare_exchange_strong_explicit(&current, &now, observer, memory_order_release,
+    if (atomic_compare_exchange_strong_explicit(&ali_observer_current, &now, observer, memory_order_release,
                                                 memory_order_relaxed))
         return 0;
     return now == observer ? 0 : -EBUSY;
-}
-
-const struct ali_observer *ali_observer_now(void)
-{
-    return atomic_load_explicit(&current, memory_order_acquire);
 }
 
 enum { LOG_BITS = 32 };

@@ -30,7 +30,12 @@ struct ali_observer {
 int ali_observe(const struct ali_observer *observer);
 
 /* For the heap: the observer now, NULL when none; acquire. */
-const struct ali_observer *ali_observer_now(void);
+extern _Atomic(const struct ali_observer *) ali_observer_current; /* written by ali_observe only */
+
+static inline const struct ali_observer *ali_observer_now(void)
+{
+    return atomic_load_explicit(&ali_observer_current, memory_order_acquire);
+}
 
 /* Exponentially distributed number of bytes to the next sample. */
 uint64_t ali_observe_interval(uint64_t mean_bytes, struct ali_random *random);

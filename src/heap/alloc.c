@@ -1,5 +1,6 @@
 /* Allocation beyond the hit path: which block serves, which class, zeroing, failure. */
 #include "heap/internal.h"
+#include "heap/mask.h"
 
 #include "allot/base.h"
 
@@ -107,33 +108,67 @@ void *ali_heap_serve(struct allot_heap *heap, const struct ali_request *request)
     return p;
 }
 
+/* The commonest miss: the window last taken has been used up, and at least half of it is free again.
+ * Then it is taken again, with nothing else to see to. */
+ALI_INLINE bool take_window_again(unsigned class_index, void **p)
+{
+    struct ali_slot *slot = &ali_self->slots[class_index];
+    const unsigned window = ali_classes[class_index].window;
+    struct ali_slab *slab = slot->slab;
+    uint64_t bits;
+    unsigned count;
+
+    if (slab == NULL || (slot->bits | ali_self->parked_bits[class_index]) != 0 ||
+        ali_observer_now() != NULL)
+        return false;
+    bits = ali_window_bits(slab, slab->cursor, window);
+    count = ali_bit_count(bits);
+    if (count * 2 < window)
+        return false;
+    slab->trigger += (int32_t)count;
+    slot->zero = slot->fresh = false;
+    *p = ali_slot_take(slot, bits);
+    return true;
+}
+
 void *ali_heap_alloc_miss(size_t size, enum ali_call call, const void *caller)
 {
     struct ali_request request = {
         .size = size + (size == 0), .align = 16, .call = call, .caller = caller};
+    void *p;
 
+    if (size <= ALI_SMALL_MAX && take_window_again(ali_class_of(size), &p))
+        return p;
     return ali_heap_serve(&ali_default_heap, &request);
+}
+
+static void *hit_or_serve(unsigned class_index, const struct ali_request *request)
+{
+    struct ali_slot *slot = &ali_self->slots[class_index];
+
+    if (ali_likely(slot->bits != 0))
+        return take(slot, request);
+    return ali_heap_serve(&ali_default_heap, request);
 }
 
 void *ali_heap_zalloc(size_t size, enum ali_call call, const void *caller)
 {
     struct ali_request request = {
         .size = size + (size == 0), .align = 16, .call = call, .caller = caller, .zero = true};
-    struct ali_slot *slot;
 
-    if (size > ALI_SMALL_MAX)
-        return ali_heap_serve(&ali_default_heap, &request);
-    slot = &ali_self->slots[ali_class_of(size)];
-    if (ali_unlikely(slot->bits == 0))
-        return ali_heap_serve(&ali_default_heap, &request);
-    return take(slot, &request);
+    if (ali_likely(size <= ALI_SMALL_MAX))
+        return hit_or_serve(ali_class_of(size), &request);
+    return ali_heap_serve(&ali_default_heap, &request);
 }
 
 void *ali_heap_aligned(size_t size, size_t align, enum ali_call call, const void *caller)
 {
     struct ali_request request = {
         .size = size + (size == 0), .align = align, .call = call, .caller = caller};
+    unsigned class_index = ali_class_aligned(size, align);
 
+    if (ali_likely(class_index < ALI_CLASS_COUNT))
+        return hit_or_serve(class_index, &request);
     return ali_heap_serve(&ali_default_heap, &request);
 }
 

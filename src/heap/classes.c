@@ -5,14 +5,13 @@
 #define COUNT(bytes) (SLICES(bytes) * ALI_SLICE_BYTES / (bytes))
 
 /* A mask spans at most 16 KiB, so that a program that allocates and frees one buffer again and
- * again keeps getting cache lines it has just used; but always two blocks. */
+ * again keeps getting cache lines it has just used; but always four blocks. */
 #define WINDOW(bytes)                                                                              \
     ((bytes) <= 256    ? 64                                                                        \
      : (bytes) <= 512  ? 32                                                                        \
      : (bytes) <= 1024 ? 16                                                                        \
      : (bytes) <= 2048 ? 8                                                                         \
-     : (bytes) <= 4096 ? 4                                                                         \
-                       : 2)
+                       : 4)
 
 #define CLASS(index, bytes, below)                                                                 \
     [index] = {                                                                                    \
@@ -33,13 +32,14 @@ const uint8_t ali_class_of_step[ALI_SMALL_MAX / 16 + 1] = {ALI_CLASS_LIST(STEPS)
 
 unsigned ali_class_aligned(size_t size, size_t align)
 {
-    size_t want = ali_align_up(size == 0 ? 1 : size, align);
+    size_t want = ali_align_up(size + (size == 0), align);
     unsigned c;
 
-    if (want > ALI_SMALL_MAX || align > ALI_SMALL_MAX)
+    /* both first: the sum above may have wrapped */
+    if (size > ALI_SMALL_MAX || align > ALI_SLICE_BYTES || want > ALI_SMALL_MAX)
         return ALI_CLASS_COUNT;
-    for (c = ali_class_of(want); c < ALI_CLASS_COUNT; c++)
-        if ((ali_classes[c].block_bytes & (align - 1)) == 0 && align <= ALI_SLICE_BYTES)
-            return c;
-    return ALI_CLASS_COUNT;
+    c = ali_class_of(want);
+    while (c < ALI_CLASS_COUNT && (ali_classes[c].block_bytes & (align - 1)) != 0)
+        c++;
+    return c;
 }

@@ -27,8 +27,59 @@ ALI_INLINE bool ali_heap_alloc_hit(size_t size, void **p)
     if (ali_unlikely(size > ALI_SMALL_MAX))
         return false;
     slot = &ali_self->slots[ali_class_of(size)];
+    ALI_KEEP(slot);
     bits = slot->bits;
     if (ali_unlikely(bits == 0))
+        return false;
+    *p = ali_slot_take(slot, bits);
+    return true;
+}
+
+/* Up to this a few inlined stores beat the call of memset. */
+#define ALI_CLEAR_INLINE_BYTES 128
+
+ALI_INLINE void ali_clear_block(void *p, size_t size)
+{
+    size_t i;
+
+    if (size > ALI_CLEAR_INLINE_BYTES) {
+        memset(p, 0, size);
+        return;
+    }
+    for (i = 0; i < size; i += 16) /* blocks are whole sixteens */
+        memset((char *)p + i, 0, 16);
+}
+
+/* As ali_heap_alloc_hit, the block being zero. */
+ALI_INLINE bool ali_heap_zalloc_hit(size_t size, void **p)
+{
+    struct ali_slot *slot;
+    uint64_t bits;
+
+    if (ali_unlikely(size > ALI_SMALL_MAX))
+        return false;
+    slot = &ali_self->slots[ali_class_of(size)];
+    ALI_KEEP(slot);
+    bits = slot->bits;
+    if (ali_unlikely(bits == 0))
+        return false;
+    *p = ali_slot_take(slot, bits);
+    if (!slot->zero)
+        ali_clear_block(*p, size);
+    return true;
+}
+
+/* As ali_heap_alloc_hit, aligned to `align`, a power of two. */
+ALI_INLINE bool ali_heap_aligned_hit(size_t size, size_t align, void **p)
+{
+    struct ali_slot *slot;
+    uint64_t bits;
+
+    if (ali_unlikely(size > ALI_NARROW_MAX || align > ALI_NARROW_MAX))
+        return false;
+    slot = &ali_self->slots[ali_class_of(ali_align_up(size + (size == 0), align))];
+    bits = slot->bits;
+    if (ali_unlikely(bits == 0 || (slot->block_bytes & (align - 1)) != 0))
         return false;
     *p = ali_slot_take(slot, bits);
     return true;

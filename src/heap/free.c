@@ -108,7 +108,7 @@ static void free_watched(struct ali_found *f, enum ali_call call, const void *ca
         return;
     }
     if (f->large != NULL)
-        ali_large_free(f, call, caller);
+        ali_large_free(f->span, call, caller);
     else
         free_plain(f->slab, f->state);
 }
@@ -118,7 +118,7 @@ void ali_heap_free_found(struct ali_found *f, enum ali_call call, const void *ca
     if (ali_state_get(f->state) == ALI_STATE_WATCHED)
         free_watched(f, call, caller);
     else if (f->large != NULL)
-        ali_large_free(f, call, caller);
+        ali_large_free(f->span, call, caller);
     else
         free_plain(f->slab, f->state);
 }
@@ -133,26 +133,56 @@ ALI_NOINLINE static void free_odd(void *p, enum ali_call call, const void *calle
         ali_heap_free_found(&found, call, caller);
 }
 
+/* The state byte of a LIVE block that begins at `within` of a slab; NULL: something else. */
+ALI_INLINE uint8_t *find_plain(const struct ali_slab *slab, uint32_t within)
+{
+    uint32_t index = within / slab->block_bytes;
+    uint8_t *state = slab->states + index;
+
+    if (index >= slab->count || within != index * slab->block_bytes ||
+        ali_state_get(state) != ALI_STATE_LIVE)
+        return NULL;
+    return state;
+}
+
+/* True when it was freed: a live, unwatched block that begins at this offset. */
+ALI_INLINE bool free_by_offset(uintptr_t offset, enum ali_call call, const void *caller)
+{
+    struct ali_span *span = ali_span_at(offset);
+    struct ali_slab *slab = ali_slab_of(span);
+    uint32_t within = (uint16_t)offset;
+    uint8_t *state;
+
+    if (slab->kind == ALI_KIND_LARGE) {
+        if (within != 0 || atomic_load_explicit(&ali_large_of(span)->state,
+                                                memory_order_relaxed) != ALI_STATE_LIVE)
+            return false;
+        ali_large_free(span, call, caller);
+        return true;
+    }
+    if (slab->kind == ALI_KIND_PART) {
+        within += (uint32_t)slab->part << ALI_SLICE_SHIFT;
+        slab = ali_slab_of(span - slab->part);
+    }
+    if (slab->kind != ALI_KIND_SLAB && slab->kind != ALI_KIND_WIDE)
+        return false;
+    state = find_plain(slab, within);
+    if (state == NULL)
+        return false;
+    free_plain(slab, state);
+    return true;
+}
+
 void ali_heap_free_miss(void *p, enum ali_call call, const void *caller)
 {
     uintptr_t offset = ali_region_offset(p);
-    struct ali_slab *slab;
-    uint64_t product;
-    uint8_t *state;
 
     if (p == NULL)
         return;
-    if (offset < atomic_load_explicit(&ali_region.limit_bytes, memory_order_acquire)) {
-        slab = ali_slab_of(ali_span_at(offset));
-        product = (uint64_t)(uint16_t)offset * slab->recip;
-        state = slab->states + (product >> 32);
-        if (ali_likely(slab->kind == ALI_KIND_SLAB && (uint32_t)product < slab->recip &&
-                       ali_state_get(state) == ALI_STATE_LIVE)) {
-            free_plain(slab, state);
-            return;
-        }
-    }
-    free_odd(p, call, caller);
+    if (ali_unlikely(offset >=
+                     atomic_load_explicit(&ali_region.limit_bytes, memory_order_acquire)) ||
+        ali_unlikely(!free_by_offset(offset, call, caller)))
+        free_odd(p, call, caller);
 }
 
 /* --- claims and questions ----------------------------------------------------------------- */

@@ -25,8 +25,6 @@ void *ali_block_alloc(struct ali_block *b, unsigned class_index, const struct al
 /* Puts the next mask of the slot's slab into it; false when the slab has nothing more to give and
  * was taken out of the slot. */
 bool ali_slot_refill(struct ali_block *b, unsigned class_index);
-/* 64 states from `states`: bit i is set when byte i is 0. Acquire. */
-uint64_t ali_states_free_mask(const uint8_t *states);
 unsigned ali_states_used(const struct ali_slab *slab);
 
 /* --- slab.c */
@@ -91,7 +89,7 @@ bool ali_heap_was_destroyed_at(const void *p);
 
 /* --- large.c */
 void *ali_large_alloc(struct ali_block *b, const struct ali_request *request);
-void ali_large_free(struct ali_found *found, enum ali_call call, const void *caller);
+void ali_large_free(struct ali_span *span, enum ali_call call, const void *caller);
 bool ali_large_resize(struct ali_found *found, size_t size); /* in place */
 void *ali_large_move(struct ali_found *found, size_t size);  /* by remapping; NULL: copy */
 void ali_large_discard(struct ali_span *span);

@@ -114,20 +114,19 @@ static bool keep(struct ali_block *b, struct ali_span *span)
     return true;
 }
 
-void ali_large_free(struct ali_found *found, enum ali_call call, const void *caller)
+void ali_large_free(struct ali_span *span, enum ali_call call, const void *caller)
 {
+    struct ali_large *large = ali_large_of(span);
     uint8_t live = ALI_STATE_LIVE;
 
     /* One of two threads that free the same block loses, and is told. */
-    if (!atomic_compare_exchange_strong_explicit(&found->large->state, &live, ALI_STATE_FREE,
+    if (!atomic_compare_exchange_strong_explicit(&large->state, &live, ALI_STATE_FREE,
                                                  memory_order_acq_rel, memory_order_relaxed)) {
-        ali_heap_blame(ALLOT_MISUSE_DOUBLE_FREE, found->block, call, caller);
+        ali_heap_blame(ALLOT_MISUSE_DOUBLE_FREE, ali_span_base(span), call, caller);
         return;
     }
-    if (ali_thread_is_attached() && found->large->heap == ali_self->heap &&
-        keep(ali_self, found->span))
-        return;
-    ali_large_discard(found->span);
+    if (large->heap != ali_self->heap || !keep(ali_self, span))
+        ali_large_discard(span);
 }
 
 bool ali_large_resize(struct ali_found *found, size_t size)

@@ -3,6 +3,7 @@
  * Any thread may do it to a PARKED slab: nobody hands out blocks of one, and frees that go on
  * meanwhile only make more blocks free. A page goes when every block that touches it is free. */
 #include "heap/internal.h"
+#include "heap/mask.h"
 
 /* A block keeps this much, and an eighth of its slabs, free in listed slabs under half used. */
 #define SPARSE_MIN_BYTES ((size_t)2 << 20)

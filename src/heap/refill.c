@@ -9,57 +9,7 @@
  * its trigger says that an eighth is free. Without that, a nearly full slab would be scanned again
  * for every single block. */
 #include "heap/internal.h"
-
-#if defined(__SANITIZE_THREAD__)
-uint64_t ali_states_free_mask(const uint8_t *states)
-{
-    uint64_t mask = 0;
-    unsigned i;
-
-    for (i = 0; i < ALI_WORD_BLOCKS; i++)
-        if (atomic_load_explicit((const _Atomic(uint8_t) *)(states + i), memory_order_acquire) == 0)
-            mask |= (uint64_t)1 << i;
-    return mask;
-}
-#elif defined(__SSE2__)
-#include <emmintrin.h>
-uint64_t ali_states_free_mask(const uint8_t *states)
-{
-    const __m128i *word = (const __m128i *)(const void *)states;
-    const __m128i zero = _mm_setzero_si128();
-    uint64_t mask = 0;
-    int i;
-
-    for (i = 3; i >= 0; i--)
-        mask = mask << 16 |
-               (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_load_si128(word + i), zero));
-    /* pairs with the release store of FREE by a remote free: what the freeing thread did with the
-     * block is before what its next owner does */
-    atomic_thread_fence(memory_order_acquire);
-    return mask;
-}
-#else
-uint64_t ali_states_free_mask(const uint8_t *states)
-{
-    const uint64_t ones = 0x0101010101010101U;
-    uint64_t mask = 0;
-    int i;
-
-    for (i = 7; i >= 0; i--) {
-        uint64_t v;
-
-        memcpy(&v, states + 8 * i, sizeof v);
-        /* bit 0 of each byte becomes 1 where the byte is 0; then the eight bits are gathered */
-        v |= v >> 4;
-        v |= v >> 2;
-        v |= v >> 1;
-        v = ~v & ones;
-        mask = mask << 8 | (v * 0x0102040810204080U) >> 56;
-    }
-    atomic_thread_fence(memory_order_acquire); /* as above */
-    return mask;
-}
-#endif
+#include "heap/mask.h"
 
 unsigned ali_states_used(const struct ali_slab *slab)
 {
@@ -69,18 +19,6 @@ unsigned ali_states_used(const struct ali_slab *slab)
     for (i = 0; i < slab->count; i += ALI_WORD_BLOCKS)
         free_blocks += ali_bit_count(ali_states_free_mask(slab->states + i));
     return slab->count - free_blocks;
-}
-
-static uint64_t window_mask(unsigned window)
-{
-    return window == ALI_WORD_BLOCKS ? ~(uint64_t)0 : ((uint64_t)1 << window) - 1;
-}
-
-static uint64_t window_bits(const struct ali_slab *slab, unsigned first, unsigned window)
-{
-    uint64_t mask = ali_states_free_mask(slab->states + ali_align_down(first, ALI_WORD_BLOCKS));
-
-    return mask >> (first % ALI_WORD_BLOCKS) & window_mask(window);
 }
 
 /* Looks at the rest of the pass. Moves the cursor to the window found; 0 when there is none. */
@@ -103,7 +41,7 @@ static uint64_t next_window(struct ali_slab *slab, unsigned window)
             mask = ali_states_free_mask(slab->states + word);
             loaded = word;
         }
-        bits = mask >> (first % ALI_WORD_BLOCKS) & window_mask(window);
+        bits = mask >> (first % ALI_WORD_BLOCKS) & ali_window_mask(window);
         if (bits != 0) {
             slab->cursor = (uint16_t)first;
             slab->pass_found = true;
@@ -129,6 +67,20 @@ static bool begin_pass(struct ali_slab *slab, const struct ali_class *class)
     return true;
 }
 
+/* Blocks of a part-used slab have been out of use for a while: by the time they are handed out,
+ * one after another, their first lines are on the way. */
+static void prefetch_blocks(const struct ali_slot *slot, uint64_t bits)
+{
+    unsigned n = 0;
+
+    if (slot->fresh)
+        return;
+    while (bits != 0 && n++ < 12) {
+        __builtin_prefetch(slot->base + ali_low_bit(bits) * slot->block_bytes, 1);
+        bits &= bits - 1;
+    }
+}
+
 static void fill_slot(struct ali_block *b, unsigned class_index, uint64_t bits)
 {
     struct ali_slot *slot = &b->slots[class_index];
@@ -143,6 +95,7 @@ static void fill_slot(struct ali_block *b, unsigned class_index, uint64_t bits)
         slab->high = (uint16_t)(first + ali_classes[class_index].window);
     slab->trigger += (int32_t)ali_bit_count(bits);
     b->refills[class_index]++;
+    prefetch_blocks(slot, bits);
     ali_watch_admit(b, class_index, bits);
 }
 
@@ -154,7 +107,7 @@ bool ali_slot_refill(struct ali_block *b, unsigned class_index)
 
     if (slab == NULL)
         return false;
-    bits = window_bits(slab, slab->cursor, class->window);
+    bits = ali_window_bits(slab, slab->cursor, class->window);
     if (ali_bit_count(bits) * 2 < class->window) {
         do {
             bits = next_window(slab, class->window);

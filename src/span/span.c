@@ -11,7 +11,7 @@
 
 #include <errno.h>
 
-#define HUGE_FROM_SLICES ((uint32_t)(64 * ALI_MIB >> ALI_SLICE_SHIFT))
+#define HUGE_FROM_SLICES ((uint32_t)(16 * ALI_MIB >> ALI_SLICE_SHIFT))
 
 bool ali_used_charge_locked(uint32_t slices)
 {
