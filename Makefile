@@ -12,7 +12,7 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 JOBS ?= $(shell nproc)
-TEST_PRESETS ?= release clang asan-ubsan tsan fuzz musl
+TEST_PRESETS ?= release clang asan-ubsan tsan fuzz musl aarch64
 BENCH_ARGS ?=
 
 all: build/build.ninja
@@ -49,7 +49,7 @@ install: all
 clean:
 	rm -rf build build-*
 
-SOURCES = $(shell git ls-files '*.c' '*.h' '*.cpp' '*.hpp')
+SOURCES = $(shell git ls-files '*.c' '*.h' '*.cc' '*.cpp' '*.hpp')
 
 format:
 	clang-format -i $(SOURCES)

@@ -14,7 +14,8 @@
 #     Passes with exit status 0, is skipped with 77. A first word that is a file beside the
 #     CMakeLists.txt is run from there; *.py and *.sh need no execute bit. Runs in the release
 #     build only, unless EVERY_BUILD. Environment: ALLOT_SOURCE_DIR, ALLOT_BUILD_DIR (the working
-#     directory), ALLOT_TEST_DIR (scratch of its own), CC.
+#     directory), ALLOT_TEST_DIR (scratch of its own), CC, ALLOT_EMULATOR (what a built program is
+#     to be run by; empty as a rule).
 #
 # allot_fuzz(NAME SOURCES... [RUNS n])
 #     A libFuzzer target over the objects of the library, in the preset fuzz only. Its test makes
@@ -23,7 +24,7 @@
 # Tests run in parallel; SERIAL ones run alone. The default timeout is 120 s.
 
 if(NOT ALLOT_SANITIZE AND NOT ALLOT_COVERAGE AND CMAKE_BUILD_TYPE STREQUAL "Release"
-   AND NOT ALLOT_MUSL)
+   AND NOT ALLOT_MUSL AND NOT CMAKE_CROSSCOMPILING)
     set(ALLOT_RELEASE_TESTS ON)
 else()
     set(ALLOT_RELEASE_TESTS OFF)
@@ -47,7 +48,7 @@ endif()
 
 set(allot_test_env
     "ALLOT_SOURCE_DIR=${CMAKE_SOURCE_DIR}" "ALLOT_BUILD_DIR=${CMAKE_BINARY_DIR}"
-    "CC=${CMAKE_C_COMPILER}" "PYTHONDONTWRITEBYTECODE=1")
+    "CC=${CMAKE_C_COMPILER}" "ALLOT_EMULATOR=${ALLOT_EMULATOR}" "PYTHONDONTWRITEBYTECODE=1")
 if(ALLOT_SANITIZE MATCHES "address")
     list(APPEND allot_test_env "ASAN_OPTIONS=abort_on_error=1:detect_leaks=0"
          "UBSAN_OPTIONS=print_stacktrace=1")
@@ -75,7 +76,7 @@ else()
     set(ALLOT_FUZZ OFF)
 endif()
 
-if(NOT ALLOT_MUSL AND NOT ALLOT_FUZZ)
+if(NOT ALLOT_MUSL AND NOT ALLOT_FUZZ AND NOT CMAKE_CROSSCOMPILING)
     find_path(CMOCKA_INCLUDE cmocka.h)
     find_library(CMOCKA_LIBRARY cmocka)
     if(NOT CMOCKA_INCLUDE OR NOT CMOCKA_LIBRARY)
