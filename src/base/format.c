@@ -338,9 +338,11 @@ static bool percent_of(uint64_t percent, uint64_t whole, uint64_t *part)
     uint64_t low;
 
     if (__builtin_mul_overflow(whole / 100, percent, &high) ||
-        __builtin_mul_overflow(whole % 100, percent, &low))
+        __builtin_mul_overflow(whole % 100, percent, &low) ||
+        __builtin_add_overflow(high, low / 100, &high))
         return false;
-    return !__builtin_add_overflow(high, low / 100, part);
+    *part = high;
+    return true;
 }
 
 /* The power of 1024 that a unit letter stands for; 0 when it is none. */
@@ -399,5 +401,8 @@ bool ali_parse_ms(const char *s, const char *end, uint64_t *ms)
         unit = 60000;
     else
         return false;
-    return !__builtin_mul_overflow(v, unit, ms);
+    if (__builtin_mul_overflow(v, unit, &v))
+        return false;
+    *ms = v;
+    return true;
 }
