@@ -1,11 +1,6 @@
-#include "model.h"
+#include "unit.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "span/model.h"
 
 #define SAMPLE_BYTES 4096
 

@@ -1,16 +1,11 @@
 /* Threads that allocate, resize, free and purge spans, while the main thread forks: each child checks
  * every invariant and uses the layer itself. */
-#include "model.h"
+#include "unit.h"
 
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cmocka.h>
+#include "span/model.h"
+
 
 #define THREADS 4
 #define SPANS 24
@@ -29,16 +24,19 @@
 #define STEPS 15000
 #endif
 
-#define expect(c) expect_at((c), __LINE__)
 static uint64_t seed;
 static _Atomic(bool) failed;
 static _Atomic(int) running;
 
 static void expect_at(bool cond, int line)
 {
-    if (!cond) { fprintf(stderr, "line %d\n", line);
-        atomic_store(&failed, true); }
+    if (!cond) {
+        fprintf(stderr, "%s:%d: not so\n", __FILE__, line);
+        atomic_store(&failed, true);
+    }
 }
+
+#define expect(cond) expect_at((cond), __LINE__)
 
 static void take(struct model_span *m, struct ali_random *r)
 {

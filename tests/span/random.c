@@ -1,11 +1,7 @@
 /* Random operations against the shadow, with the walker after each of them. */
-#include "model.h"
+#include "unit.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "span/model.h"
 
 #define SPANS 200
 #define STEPS 20000
