@@ -49,6 +49,9 @@ static void busy_settle(uint32_t at, uint32_t slices)
 {
     uint32_t end = at + slices, from;
 
+    /* one that was being moved had an owner still */
+    for (uint32_t i = at; i < end; i++)
+        memset(span_of(i)->client, 0, sizeof(span_of(i)->client));
     for (uint32_t i = at; i < end; i++) {
         for (from = i; i < end && span_of(i)->backing == ALI_BACKING_LEAVING; i++)
             ;
@@ -110,7 +113,7 @@ static void derived_clear(void)
 
     memset(g->bins, 0, sizeof(g->bins));
     g->age_oldest = g->age_newest = 0;
-    g->busy = 0;
+    g->busy = g->charging = 0;
     g->used = 0;
     atomic_store_explicit(&g->dirty, 0, memory_order_relaxed);
     atomic_store_explicit(&g->mapped, 0, memory_order_relaxed);
@@ -158,7 +161,7 @@ static void rebuild(void)
 void ali_span_fork_child(void)
 {
     struct ali_span_state *g = &ali_spans;
-    bool torn = ali_lock_is_taken(&g->lock) || g->busy > 0 || g->growing;
+    bool torn = ali_lock_is_taken(&g->lock) || g->busy > 0 || g->charging > 0 || g->growing;
 
     ali_lock_reset(&g->lock);
     ali_region_fork_child();

@@ -70,7 +70,9 @@ bool ali_span_grow(struct ali_span *s, size_t slices)
         return false;
     ali_lock(&g->lock);
     if (ali_used_charge_locked((uint32_t)slices - old)) {
+        g->charging++;
         done = grow_locked(at, old, (uint32_t)slices);
+        g->charging--;
         if (!done)
             g->used -= (uint32_t)slices - old;
     }

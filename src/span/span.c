@@ -192,8 +192,11 @@ struct ali_span *ali_span_take(const struct ali_fit *fit, enum ali_span_kind kin
         ali_span_fail(ALLOT_CAUSE_LIMIT, 0, fit->slices);
         return NULL;
     }
-    if (!take_locked(fit, kind, &t) || t.missing > 0)
+    if (!take_locked(fit, kind, &t) || t.missing > 0) {
+        g->charging++;
         error = take_slow_locked(*fit, kind, &t);
+        g->charging--;
+    }
     if (error)
         g->used -= fit->slices;
     ali_unlock(&g->lock);

@@ -44,8 +44,9 @@ struct ali_span_state {
     struct ali_lock lock;
     uint32_t frontier;        /* slices; limit_bytes is the same in bytes */
     uint32_t window_slices;   /* the frontier may go no further */
-    uint32_t used, peak_used; /* slices of USED spans, and of BUSY ones that will be USED */
+    uint32_t used, peak_used; /* slices of USED spans, and what threads are charged for */
     uint32_t busy;            /* BUSY spans */
+    uint32_t charging;        /* threads that are charged for slices they do not have yet */
     uint32_t age_oldest, age_newest;
     uint64_t limit_slices;    /* of the process; UINT64_MAX when there is none */
     uint64_t purge_retry_ms;  /* purging failed: the cap is not enforced before this time */
