@@ -111,10 +111,10 @@ static void realloc_geometric_pass(size_t limit)
 
 static void realloc_run(struct context *context, void (*grow)(size_t limit))
 {
-    size_t limit = scaled(context, 64) * MIB;
+    size_t limit = 64 * MIB;
     process_pin(0);
     grow(limit);
-    for (unsigned pass = 0; pass < 5; pass++) {
+    for (unsigned pass = 0; pass < (context->passes + 1) / 2; pass++) {
         meter_start();
         grow(limit);
         meter_stop(1);
@@ -149,12 +149,12 @@ static void large_step(uint64_t *seed)
 
 static void large_churn(struct context *context)
 {
-    size_t count = scaled(context, 24);
+    size_t count = scaled(context, 64);
     uint64_t seed = 11;
     process_pin(0);
     for (size_t i = 0; i < count; i++)
         large_step(&seed);
-    for (unsigned pass = 0; pass < context->passes; pass++) {
+    for (unsigned pass = 0; pass < 3; pass++) {
         meter_start();
         for (size_t i = 0; i < count; i++)
             large_step(&seed);
