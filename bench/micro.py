@@ -82,13 +82,12 @@ def main():
         print("rows:      ", " ".join(names))
         print("allocators:", " ".join(a.name for a in chosen))
         return 0
-    if options.judge and options.judge not in [a.name for a in chosen]:
-        raise allocators.Unusable(f"--judge: '{options.judge}' is not measured")
+    driver.check_judge(options, chosen)
     rows = measure_rows(program, names, units, chosen, options)
     driver.show_figure("Micro benchmark, lower is better", "value", rows, [a.name for a in chosen])
     show_units(rows)
     if options.judge:
-        driver.judge(rows, options.judge, options.bar, ["value"])
+        driver.judge(rows, options, ["value"])
     if options.json:
         driver.write_json(options.json, "micro", options, chosen, rows)
     return 1 if driver.show_failures(rows) else 0

@@ -25,7 +25,8 @@ def run_once(case, work, allocator, expected=""):
 
 
 def measure_case(case, chosen, options, progress):
-    work = cases.Work(options.quick, os.path.join(build.OUTPUT, "quick" if options.quick else "data"))
+    size = "quick" if options.quick else "data"
+    work = cases.Work(options.quick, os.path.join(build.OUTPUT, size))
     runs = options.runs or (RUNS_QUICK if options.quick else RUNS)
     progress(f"{case.name}: input, first run")
     case.prepare(work)
@@ -53,14 +54,13 @@ def main():
         print("programs:  ", " ".join(c.name for c in programs))
         print("allocators:", " ".join(a.name for a in chosen))
         return 0
-    if options.judge and options.judge not in [a.name for a in chosen]:
-        raise allocators.Unusable(f"--judge: '{options.judge}' is not measured")
+    driver.check_judge(options, chosen)
     rows = [measure_case(c, chosen, options, progress) for c in programs]
     progress.done()
     for key, _ in FIGURES:
         driver.show_figure(f"{TITLES[key]}, lower is better", key, rows, [a.name for a in chosen])
     if options.judge:
-        driver.judge(rows, options.judge, options.bar, ["wall_ms", "peak_mib"])
+        driver.judge(rows, options, ["wall_ms", "peak_mib"])
     if options.json:
         driver.write_json(options.json, "run", options, chosen, rows)
     return 1 if driver.show_failures(rows) else 0

@@ -43,7 +43,8 @@ def write_xml(path, count):
             file.write(f'<person id="{record["id"]}" city="{record["city"]}"><name>{record["name"]}'
                        f'</name><note>{record["note"]}</note>')
             for item in record["items"]:
-                file.write(f'<item sku="{item["sku"]}" count="{item["count"]}">{item["price"]}</item>')
+                file.write(f'<item sku="{item["sku"]}" count="{item["count"]}">'
+                           f'{item["price"]}</item>')
             file.write("</person>")
         file.write("</people>\n")
 
@@ -63,7 +64,8 @@ CREATE INDEX item_person ON item(person);
 SELECT city, count(*), round(avg(score), 3), max(name) FROM person GROUP BY city ORDER BY city;
 SELECT p.city, sum(i.price * i.count) AS total FROM person p JOIN item i ON i.person = p.id
   GROUP BY p.city ORDER BY total DESC;
-SELECT sku, count(*) AS n, group_concat(DISTINCT price) FROM item GROUP BY sku ORDER BY n DESC, sku LIMIT 40;
+SELECT sku, count(*) AS n, group_concat(DISTINCT price) FROM item GROUP BY sku
+  ORDER BY n DESC, sku LIMIT 40;
 SELECT count(*) FROM person WHERE note LIKE '%ra%' AND upper(name) GLOB '*A*';
 SELECT substr(note, 1, 40), length(note) FROM person ORDER BY note DESC LIMIT 20;
 UPDATE person SET note = note || ' ' || name WHERE id % 3 = 0;
@@ -83,7 +85,8 @@ def write_sql(path, count):
             file.write(f"INSERT INTO person VALUES({r['id']},'{r['name']}','{r['city']}',"
                        f"{r['score']},'{r['note']}');\n")
             for i in r["items"]:
-                file.write(f"INSERT INTO item VALUES({r['id']},'{i['sku']}',{i['price']},{i['count']});\n")
+                file.write(f"INSERT INTO item VALUES({r['id']},'{i['sku']}',{i['price']},"
+                           f"{i['count']});\n")
         file.write("COMMIT;\n" + SQL_QUERIES)
 
 

@@ -1,4 +1,4 @@
-"""Compiles the C parts of the benchmarks into build/bench, when they are older than their source."""
+"""Compiles the C parts of the benchmarks into build/bench, when their source is newer."""
 
 import os
 import shutil

@@ -12,6 +12,7 @@ from data import generate
 
 from . import build, measure
 
+FIXED_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", "GIT_CONFIG_NOSYSTEM": "1"}
 SCRIPTS = os.path.join(build.SOURCE, "scripts")
 JQ_PROGRAM = ("group_by(.city) | map({city: .[0].city, n: length, skus: (map(.items[].sku) | unique"
               " | length), top: (sort_by(.score) | reverse | .[:3] | map(.name))})")
@@ -42,7 +43,8 @@ class Work:
             shutil.rmtree(part, ignore_errors=True)
             subprocess.run(["git", "init", "-q", "--bare", part], check=True)
             with open(stream, "rb") as file:
-                subprocess.run(["git", "-C", part, "fast-import", "--quiet"], stdin=file, check=True)
+                subprocess.run(["git", "-C", part, "fast-import", "--quiet"], stdin=file,
+                               check=True)
             os.rename(part, path)
         return path
 
@@ -80,7 +82,7 @@ def digest_of(path):
 
 def launch_start(argv, preload, scratch, env, **streams):
     environment = {k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "MALLOC_CONF")}
-    environment.update({"LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", "GIT_CONFIG_NOSYSTEM": "1"}, **env)
+    environment.update(FIXED_ENVIRONMENT, **env)
     command = [build.launch(), os.path.join(scratch, "cost"), preload or "-", *argv]
     errors = open(os.path.join(scratch, "errors"), "wb")
     with errors:
@@ -91,11 +93,8 @@ def launch_end(process, scratch, timeout):
     try:
         process.wait(timeout)
     except subprocess.TimeoutExpired:
-        process.terminate()  # the launcher passes it on to the program
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        process.terminate()  # the launcher kills the program first
+        process.wait()
         raise measure.Failed(f"not finished after {timeout} s") from None
     with open(os.path.join(scratch, "cost"), encoding="ascii") as file:
         wall_ns, user_us, sys_us, peak_kib, status = map(int, file.read().split())
@@ -148,13 +147,15 @@ class RedisCase:
             self.client(work, "redis-cli", "--pipe", stdin=file)
         state = self.client(work, "redis-cli", "debug", "digest")
         state += self.client(work, "redis-cli", "dbsize")
-        self.client(work, "redis-benchmark", "-q", "-n", work.amount(200000, 20000), "-c", "20", "-P",
-                    "8", "-d", "200", "-r", "20000", "-t", "set,get,incr,lpush,rpop,sadd,hset,zadd")
+        self.client(work, "redis-benchmark", "-q", "-n", work.amount(200000, 20000), "-c", "20",
+                    "-P", "8", "-d", "200", "-r", "20000",
+                    "-t", "set,get,incr,lpush,rpop,sadd,hset,zadd")
         return time.monotonic() - start, hashlib.sha256(state).hexdigest()
 
     def run(self, work, preload, timeout):
-        options = ["--port", "0", "--unixsocket", os.path.join(work.scratch, "socket"), "--save", "",
-                   "--appendonly", "no", "--enable-debug-command", "local", "--dir", work.scratch]
+        socket = os.path.join(work.scratch, "socket")
+        options = ["--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no",
+                   "--enable-debug-command", "local", "--dir", work.scratch]
         server = launch_start(["redis-server", *options], preload, work.scratch, {},
                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
@@ -170,8 +171,7 @@ class RedisCase:
 
 def compiler_proper():
     """gcc's cc1, without the driver that only starts it."""
-    run = subprocess.run(["gcc", "-print-prog-name=cc1"], capture_output=True, text=True, check=True)
-    return run.stdout.strip()
+    return subprocess.check_output(["gcc", "-print-prog-name=cc1"], text=True).strip()
 
 
 def own(name, full, quick):
@@ -192,7 +192,8 @@ CASES = [
         env={"PYTHONMALLOC": "malloc"}),
     RedisCase(),
     Case("perl", "perl", lambda w: ["perl", w.script("words.pl")], "words.txt"),
-    Case("cc1", "gcc", lambda w: [compiler_proper(), "-quiet", "-O1", w.input("program.c"), "-o", "-"]),
+    Case("cc1", "gcc", lambda w: [
+        compiler_proper(), "-quiet", "-O1", w.input("program.c"), "-o", "-"]),
     Case("lua", "lua5.4", lambda w: ["lua5.4", w.script("tables.lua"), w.amount(80000, 20000)]),
     Case("jq", "jq", lambda w: ["jq", JQ_PROGRAM, w.input("records.json")]),
     Case("xmllint", "xmllint", lambda w: ["xmllint", "--format", w.input("records.xml")]),

@@ -25,6 +25,8 @@ def parser(description, rows_word):
     result.add_argument("--list", action="store_true", help=f"list {rows_word} and allocators")
     result.add_argument("--judge", default="", metavar="NAME",
                         help="list the rows where NAME is above --bar times the best of the others")
+    result.add_argument("--rivals", default="", metavar="A,B",
+                        help="for --judge: only against these")
     result.add_argument("--bar", type=float, default=1.3, metavar="X", help="for --judge (1.3)")
     return result
 
@@ -36,7 +38,7 @@ def select(names, patterns):
         return list(names)
     for pattern in wanted:
         if not fnmatch.filter(names, pattern):
-            raise allocators.Unusable(f"nothing is called '{pattern}'; there are: {', '.join(names)}")
+            raise allocators.Unusable(f"no '{pattern}' here; there are: {', '.join(names)}")
     return [n for n in names if any(fnmatch.fnmatch(n, p) for p in wanted)]
 
 
@@ -103,18 +105,27 @@ def show_failures(rows):
     return len(failures)
 
 
-def judge(rows, name, bar, keys):
+def check_judge(options, chosen):
+    names = [a.name for a in chosen]
+    for name in [options.judge, *options.rivals.split(",")]:
+        if name and name not in names:
+            raise allocators.Unusable(f"'{name}' is to be judged, but is not measured")
+
+
+def judge(rows, options, keys):
     """Which rows are above the bar, against the best of the others. Talk, never an exit status."""
-    above = []
+    above, name, bar = [], options.judge, options.bar
+    rivals = options.rivals.split(",") if options.rivals else []
     for row in rows:
         for key in keys:
-            others = [n for n in row.series if n != name]
+            others = [n for n in row.series if n != name and (not rivals or n in rivals)]
             rival, least = measure.best(row.series, key, others)
             mine = row.series[name].median(key)
             if mine is not None and least and mine > bar * least:
                 above.append(f"  {row.name} {key}: {table.number(mine)} is {mine / least:.2f}x "
                              f"{rival}'s {table.number(least)}")
-    print(f"{name}: {len(above)} of {len(rows)} rows above {bar}x the best of the others")
+    print(f"{name}: {len(above)} of {len(rows)} rows above {bar}x the best of "
+          f"{', '.join(rivals) or 'the others'}")
     print("\n".join(above))
 
 

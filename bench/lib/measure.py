@@ -24,7 +24,7 @@ class Series:
         return statistics.median(values) if values else None
 
     def spread(self, key):
-        """(max - min) / median: how much one run may differ from the next. None for a single run."""
+        """(max - min) / median: how far runs differ from each other. None for a single run."""
         values, median = self.values(key), self.median(key)
         return (max(values) - min(values)) / median if len(values) > 1 and median else None
 

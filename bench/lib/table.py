@@ -44,7 +44,7 @@ def column_groups(widths, first_width):
 
 
 def show(title, heads, rows, marked=frozenset()):
-    """`rows` are lists whose first cell is the row's name; `marked` holds (row, column) to stress."""
+    """`rows` are lists that start with the name; `marked` holds (row, column) to stress."""
     print(f"\n{styled(title, 1)}")
     columns = range(1, len(heads))
     widths = [max(len(r[c]) for r in [heads] + rows) for c in columns]

@@ -135,20 +135,12 @@ static void million_reuse(struct context *context)
 }
 
 const struct row hot_rows[] = {
-    {"ping-pong-16", ping_pong, 16, "ns"},
-    {"ping-pong-32", ping_pong, 32, "ns"},
-    {"ping-pong-64", ping_pong, 64, "ns"},
-    {"ping-pong-256", ping_pong, 256, "ns"},
-    {"ping-pong-1k", ping_pong, 1024, "ns"},
-    {"ping-pong-4k", ping_pong, 4096, "ns"},
-    {"ping-pong-16k", ping_pong, 16 << 10, "ns"},
-    {"ping-pong-64k", ping_pong, 64 << 10, "ns"},
-    {"ping-pong-256k", ping_pong, 256 << 10, "ns"},
-    {"burst-400x64", burst, 400, "ns"},
-    {"batch-1000x64", batch, 1000, "ns"},
-    {"random-1k", random_set, 1000, "ns"},
-    {"random-200k", random_set, LIVE_MAX, "ns"},
-    {"million-64-cold", million_cold, 0, "ns"},
-    {"million-64-reuse", million_reuse, 0, "ns"},
-    {0},
+    {"ping-pong-16", ping_pong, 16, "ns"},          {"ping-pong-32", ping_pong, 32, "ns"},
+    {"ping-pong-64", ping_pong, 64, "ns"},          {"ping-pong-256", ping_pong, 256, "ns"},
+    {"ping-pong-1k", ping_pong, 1024, "ns"},        {"ping-pong-4k", ping_pong, 4096, "ns"},
+    {"ping-pong-16k", ping_pong, 16 << 10, "ns"},   {"ping-pong-64k", ping_pong, 64 << 10, "ns"},
+    {"ping-pong-256k", ping_pong, 256 << 10, "ns"}, {"burst-400x64", burst, 400, "ns"},
+    {"batch-1000x64", batch, 1000, "ns"},           {"random-1k", random_set, 1000, "ns"},
+    {"random-200k", random_set, LIVE_MAX, "ns"},    {"million-64-cold", million_cold, 0, "ns"},
+    {"million-64-reuse", million_reuse, 0, "ns"},   {0},
 };

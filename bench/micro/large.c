@@ -166,12 +166,8 @@ static void large_churn(struct context *context)
 }
 
 const struct row large_rows[] = {
-    {"calloc-64", calloc_small, 64, "ns"},
-    {"calloc-4k-x2000", calloc_page, 4096, "ns"},
-    {"aligned-64-64", aligned, 64, "ns"},
-    {"aligned-4k-4k", aligned, 4096, "ns"},
-    {"realloc-linear", realloc_linear, 0, "ms"},
-    {"realloc-geometric", realloc_geometric, 0, "ms"},
-    {"large-churn", large_churn, 0, "ms"},
-    {0},
+    {"calloc-64", calloc_small, 64, "ns"},       {"calloc-4k-x2000", calloc_page, 4096, "ns"},
+    {"aligned-64-64", aligned, 64, "ns"},        {"aligned-4k-4k", aligned, 4096, "ns"},
+    {"realloc-linear", realloc_linear, 0, "ms"}, {"realloc-geometric", realloc_geometric, 0, "ms"},
+    {"large-churn", large_churn, 0, "ms"},       {0},
 };

@@ -207,10 +207,7 @@ static void idle_rss(struct context *context)
 }
 
 const struct row lifecycle_rows[] = {
-    {"thread-churn", thread_churn, 0, "us"},
-    {"startup-time", startup, 0, "us"},
-    {"startup-rss", startup_rss, 0, "MiB"},
-    {"idle-rss", idle_rss, 90, "MiB"},
-    {"idle-rss-all-freed", idle_rss, 100, "MiB"},
-    {0},
+    {"thread-churn", thread_churn, 0, "us"},      {"startup-time", startup, 0, "us"},
+    {"startup-rss", startup_rss, 0, "MiB"},       {"idle-rss", idle_rss, 90, "MiB"},
+    {"idle-rss-all-freed", idle_rss, 100, "MiB"}, {0},
 };

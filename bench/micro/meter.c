@@ -1,8 +1,8 @@
 /* Time, cycles and instructions of a pass.
  *
- * Cycles come from the CPU's counter when the kernel lends it (`pmu`, or `pmu-user` when kernel time
- * may not be counted), else from the time stamp counter (`tsc`), which ticks at a constant rate.
- * Instructions have no substitute: without a counter they are printed as `-`.
+ * Cycles come from the CPU's counter when the kernel lends it (`pmu`, or `pmu-user` when kernel
+ * time may not be counted), else from the time stamp counter (`tsc`), which ticks at a constant
+ * rate. Instructions have no substitute: without a counter they are printed as `-`.
  */
 #define _GNU_SOURCE
 #include "micro.h"
@@ -96,7 +96,8 @@ void meter_stop(double ops)
     struct reading *pass = &passes[pass_count++];
     pass->ns = (end.ns - started.ns) / ops;
     pass->cycles = (end.cycles - started.cycles) / ops;
-    pass->instructions = end.instructions < 0 ? -1 : (end.instructions - started.instructions) / ops;
+    pass->instructions =
+        end.instructions < 0 ? -1 : (end.instructions - started.instructions) / ops;
 }
 
 void meter_value(double value)
@@ -108,7 +109,8 @@ void meter_value(double value)
 
 void meter_note(const char *key, double value)
 {
-    int length = snprintf(notes + notes_length, sizeof notes - notes_length, " %s=%.1f", key, value);
+    int length =
+        snprintf(notes + notes_length, sizeof notes - notes_length, " %s=%.1f", key, value);
     if (length > 0 && (size_t)length < sizeof notes - notes_length)
         notes_length += (size_t)length;
 }
@@ -151,5 +153,6 @@ void meter_print(const struct row *row)
            in_unit(row->unit, passes[pass_count - 1].ns));
     print_optional("cycles", median->cycles);
     print_optional("instructions", median->instructions);
-    printf(" cycles_source=%s passes=%u peak_kib=%zu%s\n", cycles_source, pass_count, peak_kib, notes);
+    printf(" cycles_source=%s passes=%u peak_kib=%zu%s\n", cycles_source, pass_count, peak_kib,
+           notes);
 }

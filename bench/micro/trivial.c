@@ -1,4 +1,5 @@
-/* The smallest program that allocates: what start-up costs. `--peak` prints its own peak RSS in KiB. */
+/* The smallest program that allocates: what start-up costs. `--peak` prints its own peak RSS in
+ * KiB. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Large blocks of random size, 5 to 25 MiB, of which some live at any time; every page is written, as
- * a program that works on images or buffers does. */
+/* Large blocks of random size, 5 to 25 MiB, of which some live at any time; every page is written,
+ * as a program that works on images or buffers does. */
 #include "workload.h"
 
 enum { LIVE = 20, PAGE = 4096 };

@@ -2,9 +2,9 @@
  *
  *     launch RESULT PRELOAD PROGRAM [ARGUMENT...]
  *
- * Writes `wall_ns user_us sys_us peak_kib status` to the file RESULT. The kernel's peak RSS of a process
- * includes what its parent had before exec, so the parent has to be this small program and not an
- * interpreter. PRELOAD is put into the environment of the program alone; `-` is nothing.
+ * Writes `wall_ns user_us sys_us peak_kib status` to the file RESULT. The kernel's peak RSS of a
+ * process includes what its parent had before exec, so the parent has to be this small program and
+ * not an interpreter. PRELOAD is put into the environment of the program alone; `-` is nothing.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -18,10 +18,11 @@
 
 static pid_t child;
 
-static void forward(int signal)
+/* Whoever ends the launcher wants the program gone, whether it listens or not. */
+static void program_end(int signal)
 {
-    if (child > 0)
-        kill(child, signal);
+    if (signal && child > 0)
+        kill(child, SIGKILL);
 }
 
 static long long now_ns(void)
@@ -66,7 +67,7 @@ int main(int argc, char **argv)
         fputs("usage: launch RESULT PRELOAD PROGRAM [ARGUMENT...]\n", stderr);
         return 125;
     }
-    signal(SIGTERM, forward);
+    signal(SIGTERM, program_end);
     long long start = now_ns();
     child = fork();
     if (child < 0)

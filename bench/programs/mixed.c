@@ -1,5 +1,5 @@
-/* Threads allocate and free groups of blocks from 16 bytes to 16 KiB in random order; every group is
- * passed on to the next thread, which frees half of it while it makes its own. */
+/* Threads allocate and free groups of blocks from 16 bytes to 16 KiB in random order; every group
+ * is passed on to the next thread, which frees half of it while it makes its own. */
 #include "workload.h"
 
 enum { GROUP = 2000 };

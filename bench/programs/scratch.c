@@ -1,7 +1,7 @@
-/* False sharing: each thread gets a small block that one thread allocated next to the others', frees
- * it, and writes again and again to small blocks of its own. An allocator that hands parts of one
- * cache line to several threads makes them wait for each other.
- * After the idea of Berger et al., "Hoard" (ASPLOS 2000). */
+/* False sharing: each thread gets a small block that one thread allocated next to the others',
+ * frees it, and writes again and again to small blocks of its own. An allocator that hands parts of
+ * one cache line to several threads makes them wait for each other. After the idea of Berger et
+ * al., "Hoard" (ASPLOS 2000). */
 #include "workload.h"
 
 enum { SIZE = 8, WRITES = 1000 };

@@ -1,6 +1,6 @@
-/* A server: requests replace objects of a session, and a session outlives the thread that serves it.
- * After the idea of Larson and Krishnan, "Memory allocation for long-running server applications"
- * (ISMM 1998).
+/* A server: requests replace objects of a session, and a session outlives the thread that serves
+ * it. After the idea of Larson and Krishnan, "Memory allocation for long-running server
+ * applications" (ISMM 1998).
  *
  * Each thread owns a set of blocks, replaces random ones for a while, then hands the set to a new
  * thread and exits, so that most frees are of blocks another thread allocated, often a dead one. */

@@ -1,5 +1,5 @@
-/* Many threads build up and take down sets of blocks of very different sizes and now and then swap a
- * block with a shared table, so that any thread frees what any other allocated; rounds of threads
+/* Many threads build up and take down sets of blocks of very different sizes and now and then swap
+ * a block with a shared table, so that any thread frees what any other allocated; rounds of threads
  * follow one another. */
 #include "workload.h"
 

@@ -37,7 +37,8 @@ def main(steps):
     root = Node(steps // 2, "root")
     for step in range(steps):
         key = draw.randrange(steps)
-        cache[key] = {"name": f"user-{key}", "tags": [str(step + i) for i in range(draw.randrange(8))]}
+        tags = [str(step + i) for i in range(draw.randrange(8))]
+        cache[key] = {"name": f"user-{key}", "tags": tags}
         if len(cache) > 20000:
             total += len(cache.popitem(last=False)[1]["tags"])
         if step % 4 == 0:
