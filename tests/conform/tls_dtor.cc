@@ -55,7 +55,7 @@ static void *body(void *arg)
 int main()
 {
     REQUIRE(!pthread_key_create(&first, use_heap) && !pthread_key_create(&last, use_heap), "keys");
-    for (int round = 0; round < 20; round++) {
+    for (int round = 0; round < 8; round++) {
         pthread_t thread[64];
         for (uintptr_t i = 0; i < 64; i++)
             REQUIRE(!pthread_create(&thread[i], nullptr, body, (void *)i), "pthread_create");
