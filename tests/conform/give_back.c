@@ -6,6 +6,7 @@
 #include "t.h"
 #include <malloc.h>
 #include <pthread.h>
+#include <sys/wait.h>
 
 enum { total = 400000000, threads = 4 };
 static bool trim;
@@ -97,7 +98,16 @@ int main(int argc, char **argv)
         return t_done();
     }
     static const size_t sizes[] = {100, 1000, 5000, 40000, 300000, 3000000};
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        blocks_of(sizes[i]);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            t_failures = 0;
+            blocks_of(sizes[i]);
+            _exit(t_done());
+        }
+        int status = 0;
+        waitpid(pid, &status, 0);
+        CHECK(status == 0, "blocks of %zu: status %x", sizes[i], status);
+    }
     return t_done();
 }
