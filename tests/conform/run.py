@@ -97,7 +97,7 @@ class Context:
 
     def __init__(self, options):
         self.bin = Path(options.bin).resolve()
-        self.lib = str(Path(options.lib).resolve()) if options.lib else ""
+        self.lib = os.path.abspath(options.lib) if options.lib else ""
         self.ours = "allot" in Path(self.lib).name
         self.root = HERE.parent.parent
         self.here = HERE
