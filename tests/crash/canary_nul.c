@@ -1,0 +1,12 @@
+/* A NUL one past a string of 40. */
+#include "crash.h"
+
+static void misuse(bool bad)
+{
+    char *block = (char *)malloc(40);
+    about(block);
+    memset(block, 1, 40);
+    if (bad)
+        HIDE(block)[40] = 0;
+    free(HIDE(block));
+}

@@ -1,0 +1,25 @@
+/* free_sized of a large block with a wrong size. */
+#include "crash.h"
+
+#include <dlfcn.h>
+
+static void (*sized)(void *, size_t);
+static void (*aligned_sized)(void *, size_t, size_t);
+
+__attribute__((constructor)) static void look_up(void)
+{
+    sized = (void (*)(void *, size_t))dlsym(RTLD_DEFAULT, "free_sized");
+    aligned_sized = (void (*)(void *, size_t, size_t))dlsym(RTLD_DEFAULT, "free_aligned_sized");
+    if (!sized || !aligned_sized)
+        _exit(77);
+}
+
+static void misuse(bool bad)
+{
+    void *block = malloc(1 << 20);
+    about(block);
+    if (bad)
+        sized(block, 5 << 20);
+    else
+        sized(block, 1 << 20);
+}

@@ -1,0 +1,11 @@
+/* An array on the stack. */
+#include "crash.h"
+
+static void misuse(bool bad)
+{
+    _Alignas(16) char array[64] = {0};
+    char *wrong = HIDE(&array[0]);
+    about(wrong);
+    if (bad)
+        free(HIDE(wrong));
+}

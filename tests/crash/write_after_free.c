@@ -1,0 +1,17 @@
+/* A byte written to a freed block, which is handed out again. */
+#include "crash.h"
+
+static void misuse(bool bad)
+{
+    char *block = (char *)malloc(64);
+    about(block);
+    memset(block, 1, 64);
+    free(HIDE(block));
+    if (bad)
+        ((volatile char *)HIDE(block))[40] = 9;
+    static void *again[4000];
+    for (int i = 0; i < 4000; i++)
+        again[i] = malloc(64);
+    for (int i = 0; i < 4000; i++)
+        free(again[i]);
+}
