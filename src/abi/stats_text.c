@@ -152,8 +152,8 @@ static void text_where(struct ali_out *out, const struct allot_stats *s)
     row(out, "resident", s->resident_bytes, "RSS now; peak ");
     ali_text_bytes(t, s->peak_resident_bytes);
     ali_out_line(out);
-    row(out, "  live", s->live_bytes, "in ");
-    ali_text_printf(t, "%zu blocks the program holds; peak ", s->live_blocks);
+    row(out, "  live", s->live_bytes, "held by the program, blocks: ");
+    ali_text_printf(t, "%zu; peak ", s->live_blocks);
     ali_text_bytes(t, s->peak_live_bytes);
     ali_out_line(out);
     row(out, "    of it slack", s->slack_bytes, "");
@@ -205,7 +205,8 @@ static size_t class_bytes(const struct allot_class_stats *c)
     return (c->live_blocks + c->free_blocks) * c->block_bytes;
 }
 
-/* Index of the class with the most bytes among those not in `said`; class_count when none is left. */
+/* Index of the class with the most bytes among those not in `said`; class_count when none is left.
+ */
 static size_t top_class(const struct allot_stats *s, const bool *said)
 {
     size_t top = s->class_count;
