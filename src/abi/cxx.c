@@ -8,8 +8,6 @@
  * Built with -fexceptions: bad_alloc passes through these frames. */
 #include "abi/abi.h"
 
-#include <dlfcn.h>
-
 typedef void (*new_handler_fn)(void);
 struct nothrow; /* std::nothrow_t */
 
@@ -23,33 +21,15 @@ struct nothrow; /* std::nothrow_t */
 /* std::get_new_handler(), std::__throw_bad_alloc() */
 extern new_handler_fn _ZSt15get_new_handlerv(void) __attribute__((weak));
 extern void _ZSt17__throw_bad_allocv(void) __attribute__((weak));
-/* Weak, so that a static link does not ask for the dynamic loader. */
-extern __typeof__(dlsym) dlsym __attribute__((weak));
 
 /* --- the program's C++ runtime ------------------------------------------------------------- */
 
-/* A function of a runtime that is loaded already, even if only for one plug-in; NULL if none is.
- * dlopen is found by name: a static link would warn about it. */
+/* A function of a runtime that is loaded already, even if only for one plug-in. */
 static void *runtime_function(const char *name)
 {
-    static const char *const runtimes[] = {"libstdc++.so.6", "libc++.so.1"};
-    union {
-        void *data;
-        __typeof__(dlopen) *code;
-    } open = {NULL};
+    void *function = ali_os_loaded_function("libstdc++.so.6", name);
 
-    if (dlsym != NULL)
-        open.data = dlsym(RTLD_DEFAULT, "dlopen");
-    if (open.data == NULL)
-        return NULL;
-    for (size_t i = 0; i < ALI_ARRAY_COUNT(runtimes); i++) {
-        void *runtime = open.code(runtimes[i], RTLD_NOLOAD | RTLD_LAZY);
-        void *function = runtime != NULL ? dlsym(runtime, name) : NULL;
-
-        if (function != NULL)
-            return function;
-    }
-    return NULL;
+    return function != NULL ? function : ali_os_loaded_function("libc++.so.1", name);
 }
 
 static new_handler_fn current_new_handler(void)
