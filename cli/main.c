@@ -14,7 +14,8 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"run", verb_run, run_usage, "run a program on Allot's malloc"},
-    {"doctor", verb_doctor, doctor_usage, "say what works on this machine, and why the rest does not"},
+    {"doctor", verb_doctor, doctor_usage,
+     "say what works on this machine, and why the rest does not"},
 };
 
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -101,7 +102,7 @@ static bool is_number_with(const char *value, const char *const *suffixes)
     if (digits == 0)
         return false;
     for (; *suffixes != NULL; suffixes++)
-        if (strcmp(value + digits, *suffixes) == 0)
+        if (strcasecmp(value + digits, *suffixes) == 0)
             return true;
     return false;
 }
@@ -121,8 +122,8 @@ static bool is_flags(const char *accepts, const char *value)
 
 static bool is_value(const struct option *option, const char *value)
 {
-    static const char *const sizes[] = {"",    "B",   "%",   "K",   "M",  "G",
-                                        "T",   "KiB", "MiB", "GiB", "TiB", NULL};
+    static const char *const sizes[] = {"",  "B",   "%",   "K",   "M",   "G",
+                                        "T", "KiB", "MiB", "GiB", "TiB", NULL};
     static const char *const times[] = {"", "ms", "s", "m", NULL};
 
     switch (option->type) {
