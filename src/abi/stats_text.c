@@ -150,7 +150,8 @@ static void text_where(struct ali_out *out, const struct allot_stats *s)
     struct ali_text *t = &out->text;
 
     row(out, "resident", s->resident_bytes, "RSS now; peak ");
-    ali_text_bytes(t, s->peak_resident_bytes);
+    /* The kernel adds up what is resident late. */
+    ali_text_bytes(t, ali_max(s->peak_resident_bytes, s->resident_bytes));
     ali_out_line(out);
     row(out, "  live", s->live_bytes, "held by the program, blocks: ");
     ali_text_printf(t, "%zu; peak ", s->live_blocks);
