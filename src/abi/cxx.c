@@ -8,8 +8,6 @@
  * Built with -fexceptions: bad_alloc passes through these frames. */
 #include "abi/abi.h"
 
-#include <dlfcn.h>
-
 typedef void (*new_handler_fn)(void);
 struct nothrow; /* std::nothrow_t */
 
@@ -23,27 +21,15 @@ struct nothrow; /* std::nothrow_t */
 /* std::get_new_handler(), std::__throw_bad_alloc() */
 extern new_handler_fn _ZSt15get_new_handlerv(void) __attribute__((weak));
 extern void _ZSt17__throw_bad_allocv(void) __attribute__((weak));
-/* Weak, so that a static link does not ask for the dynamic loader. */
-extern __typeof__(dlopen) dlopen __attribute__((weak));
-extern __typeof__(dlsym) dlsym __attribute__((weak));
 
 /* --- the program's C++ runtime ------------------------------------------------------------- */
 
-/* A function of a runtime that is loaded already, even if only for one plug-in; NULL if none is. */
+/* A function of a runtime that is loaded already, even if only for one plug-in. */
 static void *runtime_function(const char *name)
 {
-    static const char *const runtimes[] = {"libstdc++.so.6", "libc++.so.1"};
+    void *function = ali_os_loaded_function("libstdc++.so.6", name);
 
-    if (dlopen == NULL || dlsym == NULL)
-        return NULL;
-    for (size_t i = 0; i < ALI_ARRAY_COUNT(runtimes); i++) {
-        void *runtime = dlopen(runtimes[i], RTLD_NOLOAD | RTLD_LAZY);
-        void *function = runtime != NULL ? dlsym(runtime, name) : NULL;
-
-        if (function != NULL)
-            return function;
-    }
-    return NULL;
+    return function != NULL ? function : ali_os_loaded_function("libc++.so.1", name);
 }
 
 static new_handler_fn current_new_handler(void)
@@ -114,7 +100,8 @@ static void *new_or_throw(const struct request *r)
 }
 
 /* What a handler throws must become NULL, and only C++ can catch: the runtime's own nothrow new
- * calls our throwing one and catches. */
+ * calls our throwing one and catches. In a static program, which has it no more, the handler is
+ * not called: NULL is right, an exception out of a nothrow new is not. */
 static void *new_through_runtime(const struct request *r, const struct nothrow *tag)
 {
     bool array = r->call == ALI_CALL_NEW_ARRAY;
@@ -248,12 +235,14 @@ OPERATOR void _ZdaPvRKSt9nothrow_t(void *p, const struct nothrow *tag)
 
 OPERATOR void _ZdlPvm(void *p, size_t size)
 {
-    DELETE_CLAIMED(p, size, 0, ALI_CALL_DELETE);
+    if (!ali_heap_free_sized_hit(p, size))
+        DELETE_CLAIMED(p, size, 0, ALI_CALL_DELETE);
 }
 
 OPERATOR void _ZdaPvm(void *p, size_t size)
 {
-    DELETE_CLAIMED(p, size, 0, ALI_CALL_DELETE_ARRAY);
+    if (!ali_heap_free_sized_hit(p, size))
+        DELETE_CLAIMED(p, size, 0, ALI_CALL_DELETE_ARRAY);
 }
 
 OPERATOR void _ZdlPvSt11align_val_t(void *p, size_t align)

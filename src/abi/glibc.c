@@ -8,7 +8,9 @@
 
 ALI_ABI_BRINGS(ali_abi_malloc_anchor);
 
-void ali_abi_glibc_anchor(void) {}
+void ali_abi_glibc_anchor(void)
+{
+}
 
 /* Declared here, not by <malloc.h>: musl's has none of them. */
 struct mallinfo {
@@ -16,11 +18,11 @@ struct mallinfo {
 };
 
 struct mallinfo2 {
-    size_t arena;    /* memory for all but large blocks */
-    size_t ordblks;  /* free blocks in it */
+    size_t arena;   /* memory for all but large blocks */
+    size_t ordblks; /* free blocks in it */
     size_t smblks;
-    size_t hblks;    /* large blocks */
-    size_t hblkhd;   /* bytes of these */
+    size_t hblks;  /* large blocks */
+    size_t hblkhd; /* bytes of these */
     size_t usmblks;
     size_t fsmblks;
     size_t uordblks; /* of arena: live */
@@ -53,7 +55,10 @@ enum {
 #define MMAP_THRESHOLD_MAX (32 * (int)ALI_MIB)
 #define CHECK_ACTION_ABORTS 2
 
-ALI_EXPORT int malloc_trim(size_t pad) { return allot_trim(pad) > 0; }
+ALI_EXPORT int malloc_trim(size_t pad)
+{
+    return allot_trim(pad) > 0;
+}
 
 /* Results are glibc's; what has no counterpart here (fast bins, arenas, a threshold for mmap) is
  * accepted and changes nothing. */
@@ -87,7 +92,10 @@ ALI_EXPORT int mallopt(int parameter, int value)
 
 /* --- mallinfo ------------------------------------------------------------------------------ */
 
-static size_t minus(size_t a, size_t b) { return a > b ? a - b : 0; }
+static size_t minus(size_t a, size_t b)
+{
+    return a > b ? a - b : 0;
+}
 
 static size_t free_blocks(const struct allot_stats *s)
 {
@@ -109,8 +117,8 @@ ALI_EXPORT struct mallinfo2 mallinfo2(void)
         info.hblks = s->large_blocks;
         info.hblkhd = s->large_bytes;
         info.uordblks = minus(s->live_bytes, s->large_bytes);
-        info.arena = ali_max(minus(s->spans_bytes, s->large_bytes) + s->retained_bytes,
-                             info.uordblks);
+        info.arena =
+            ali_max(minus(s->spans_bytes, s->large_bytes) + s->retained_bytes, info.uordblks);
         info.fordblks = info.arena - info.uordblks;
         info.ordblks = free_blocks(s);
         info.keepcost = s->retained_bytes;
@@ -120,7 +128,10 @@ ALI_EXPORT struct mallinfo2 mallinfo2(void)
 }
 
 /* glibc's wraps; a figure that is too large is more honest at its limit. */
-static int narrowed(size_t value) { return value > INT_MAX ? INT_MAX : (int)value; }
+static int narrowed(size_t value)
+{
+    return value > INT_MAX ? INT_MAX : (int)value;
+}
 
 ALI_EXPORT struct mallinfo mallinfo(void)
 {
@@ -178,10 +189,9 @@ static void xml_classes(struct ali_out *out, const struct allot_stats *s)
         const struct allot_class_stats *c = &s->classes[i];
 
         if (c->free_blocks > 0) {
-            ali_text_printf(&out->text,
-                            "  <size from=\"%zu\" to=\"%zu\" total=\"%zu\" count=\"%zu\"/>",
-                            smaller + 1, c->block_bytes, c->free_blocks * c->block_bytes,
-                            c->free_blocks);
+            ali_text_printf(
+                &out->text, "  <size from=\"%zu\" to=\"%zu\" total=\"%zu\" count=\"%zu\"/>",
+                smaller + 1, c->block_bytes, c->free_blocks * c->block_bytes, c->free_blocks);
             ali_out_line(out);
         }
         smaller = c->block_bytes;

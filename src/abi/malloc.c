@@ -5,15 +5,26 @@
  * alone, as everything below this layer does. */
 #include "abi/abi.h"
 
-#include <malloc.h>
-#include <stdlib.h>
-
 ALI_ABI_BRINGS(ali_abi_start);
 ALI_ABI_BRINGS(ali_abi_glibc_anchor);
 
-void ali_abi_malloc_anchor(void) {}
+void ali_abi_malloc_anchor(void)
+{
+}
 
-/* Known to libc's headers only in part, or not at all. */
+/* Declared here, not by libc's headers: those differ in what they have, and their attributes would
+ * have the compiler reason about the very functions that are defined here. */
+void *malloc(size_t size);
+void free(void *p);
+void *calloc(size_t count, size_t size);
+void *realloc(void *p, size_t size);
+void *reallocarray(void *p, size_t count, size_t size);
+void *memalign(size_t align, size_t size);
+void *aligned_alloc(size_t align, size_t size);
+void *valloc(size_t size);
+void *pvalloc(size_t size);
+int posix_memalign(void **out, size_t align, size_t size);
+size_t malloc_usable_size(void *p);
 void cfree(void *p);
 void free_sized(void *p, size_t size);
 void free_aligned_sized(void *p, size_t align, size_t size);
@@ -65,7 +76,7 @@ ALI_EXPORT void cfree(void *p)
 
 ALI_EXPORT void free_sized(void *p, size_t size)
 {
-    if (p != NULL)
+    if (!ali_heap_free_sized_hit(p, size) && p != NULL)
         ali_heap_free_claimed(p, size, 0, ALI_CALL_FREE_SIZED, ALI_CALLER());
 }
 
@@ -186,8 +197,8 @@ ALI_EXPORT void *pvalloc(size_t size)
 
     if (ali_add_overflows(size, page - 1, &padded))
         return refuse_overflow(1, size, ALI_CALL_PVALLOC, ALI_CALLER());
-    return or_enomem(ali_heap_aligned(ali_align_down(padded, page), page, ALI_CALL_PVALLOC,
-                                      ALI_CALLER()));
+    return or_enomem(
+        ali_heap_aligned(ali_align_down(padded, page), page, ALI_CALL_PVALLOC, ALI_CALLER()));
 }
 
 ALI_EXPORT int posix_memalign(void **out, size_t align, size_t size)

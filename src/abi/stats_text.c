@@ -150,17 +150,18 @@ static void text_where(struct ali_out *out, const struct allot_stats *s)
     struct ali_text *t = &out->text;
 
     row(out, "resident", s->resident_bytes, "RSS now; peak ");
-    ali_text_bytes(t, s->peak_resident_bytes);
+    /* The kernel adds up what is resident late. */
+    ali_text_bytes(t, ali_max(s->peak_resident_bytes, s->resident_bytes));
     ali_out_line(out);
-    row(out, "  live", s->live_bytes, "in ");
-    ali_text_printf(t, "%zu blocks the program holds; peak ", s->live_blocks);
+    row(out, "  live", s->live_bytes, "held by the program, blocks: ");
+    ali_text_printf(t, "%zu; peak ", s->live_blocks);
     ali_text_bytes(t, s->peak_live_bytes);
     ali_out_line(out);
     row(out, "    of it slack", s->slack_bytes, "");
     ali_text_printf(t, "about %lu %% of live: blocks are larger than asked for",
                     (unsigned long)percent(s->slack_bytes, s->live_bytes));
     ali_out_line(out);
-    row(out, "  partly used", s->partly_used_bytes, "free blocks between live ones, where touched");
+    row(out, "  partly used", s->partly_used_bytes, "free blocks between live ones, touched or not");
     ali_out_line(out);
     row(out, "  retained", s->retained_bytes, "unused, kept for the next request (purge, dirty)");
     ali_out_line(out);
@@ -205,7 +206,8 @@ static size_t class_bytes(const struct allot_class_stats *c)
     return (c->live_blocks + c->free_blocks) * c->block_bytes;
 }
 
-/* Index of the class with the most bytes among those not in `said`; class_count when none is left. */
+/* Index of the class with the most bytes among those not in `said`; class_count when none is left.
+ */
 static size_t top_class(const struct allot_stats *s, const bool *said)
 {
     size_t top = s->class_count;

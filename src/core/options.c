@@ -1,7 +1,8 @@
 /* The option table, its parser and its help. Allocates nothing, needs no initialised libc, and
  * reads no file except for a limit in percent (the size of memory).
  *
- * Refuses to know what an option does: it fills in ali_options and tells the user about mistakes. */
+ * Refuses to know what an option does: it fills in ali_options and tells the user about mistakes.
+ */
 #include "core/options.h"
 
 #include "core/core.h"
@@ -53,14 +54,20 @@ static const struct option table[] = {
 
 /* --- words --------------------------------------------------------------------------------- */
 
-static size_t word_length(struct word w) { return (size_t)(w.end - w.start); }
+static size_t word_length(struct word w)
+{
+    return (size_t)(w.end - w.start);
+}
 
 static bool word_is(struct word w, const char *s)
 {
     return strlen(s) == word_length(w) && memcmp(s, w.start, word_length(w)) == 0;
 }
 
-static struct word word_of(const char *s) { return (struct word){s, s + strlen(s)}; }
+static struct word word_of(const char *s)
+{
+    return (struct word){s, s + strlen(s)};
+}
 
 static struct word word_trimmed(struct word w)
 {
@@ -92,8 +99,7 @@ static int word_index(const char *accepts, struct word w)
     struct word one;
 
     for (int i = 0; word_split(&rest, '|', &one); i++)
-        if (word_length(one) == word_length(w) &&
-            memcmp(one.start, w.start, word_length(w)) == 0)
+        if (word_length(one) == word_length(w) && memcmp(one.start, w.start, word_length(w)) == 0)
             return i;
     return -1;
 }
@@ -329,7 +335,10 @@ bool ali_options_parse(struct ali_options *o, const char *list, char *message, s
 
 /* --- start --------------------------------------------------------------------------------- */
 
-static void write_text(const struct ali_text *t) { ali_os_write(2, t->start, ali_text_length(t)); }
+static void write_text(const struct ali_text *t)
+{
+    ali_os_write(2, t->start, ali_text_length(t));
+}
 
 static void write_help(void)
 {

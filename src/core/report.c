@@ -272,7 +272,7 @@ static void fill_frames(struct allot_misuse *m, const void *caller)
         return;
     }
     for (from = 0; from < found; from++)
-        if (!same_module((const void *)m->frames[from], report_buffer))
+        if (!same_module((const void *)m->frames[from], (const void *)ali_report_misuse))
             break;
     found = ali_min(found - from, max - 1);
     memmove(m->frames + 1, m->frames + from, found * sizeof m->frames[0]);
@@ -354,4 +354,7 @@ uint64_t ali_misuse_count(void)
     return atomic_load_explicit(&report_count, memory_order_relaxed);
 }
 
-void ali_report_fork_child(void) { ali_lock_reset(&report_lock); }
+void ali_report_fork_child(void)
+{
+    ali_lock_reset(&report_lock);
+}

@@ -120,6 +120,7 @@ allot_status allot_stats_get(struct allot_stats *stats)
     }
     ali_span_stats(&spans);
     add_process(stats, &spans);
+    stats->misuses = ali_misuse_count();
     stats->limit_bytes = (size_t)ali_options.limit_bytes;
     if (given != 0 && asked < given)
         stats->slack_bytes = (size_t)((double)(stats->live_bytes - stats->large_bytes) *

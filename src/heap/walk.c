@@ -111,11 +111,23 @@ allot_status allot_heap_stats_get(allot_heap *heap, struct allot_heap_stats *sta
     return 0;
 }
 
+/* Only what is mapped is asked for: most of a sparse region is not. */
 size_t ali_heap_resident_bytes(void)
 {
     size_t limit = atomic_load_explicit(&ali_region.limit_bytes, memory_order_acquire);
+    size_t resident = 0;
+    uintptr_t from, to;
 
-    return ali_os_resident_bytes((const void *)ali_region.base, limit);
+    for (from = 0; from < limit; from = to) {
+        bool mapped = ali_span_at(from)->backing != ALI_BACKING_NONE;
+
+        for (to = from; to < limit; to += ALI_SLICE_BYTES)
+            if ((ali_span_at(to)->backing != ALI_BACKING_NONE) != mapped)
+                break;
+        if (mapped)
+            resident += ali_os_resident_bytes((const char *)ali_region.base + from, to - from);
+    }
+    return resident;
 }
 
 /* --- giving back -------------------------------------------------------------------------- */

@@ -120,6 +120,10 @@ enum ali_os_place ali_os_locate(const void *p, char *name, size_t name_bytes);
  * look up in that file. False when p is in no file. */
 bool ali_os_module(const void *p, char *name, size_t name_bytes, uintptr_t *base);
 
+/* A function of a shared library that is loaded already, wherever it is visible; NULL when there
+ * is none. May call malloc. */
+void *ali_os_loaded_function(const char *library, const char *name);
+
 /* Return addresses from here outwards, at most `max`; the count. Never allocates, never faults. */
 size_t ali_os_backtrace(uintptr_t *frames, size_t max);
 

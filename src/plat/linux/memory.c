@@ -124,22 +124,33 @@ int ali_os_huge(void *at, size_t bytes, bool want)
     return advise(at, bytes, want ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
+enum { RESIDENT_PAGES = 1024 };
+
+/* A range with a hole in it is refused as a whole: then its halves are asked for. */
+static size_t resident_pages(uintptr_t at, size_t pages)
+{
+    unsigned char states[RESIDENT_PAGES];
+    long error =
+        ali_sys3(SYS_mincore, ALI_ARG(at), ALI_ARG(pages * ali_os_page_bytes), ALI_ARG(states));
+    size_t resident = 0;
+
+    if (error == -ENOMEM && pages > 1)
+        return resident_pages(at, pages / 2) +
+               resident_pages(at + pages / 2 * ali_os_page_bytes, pages - pages / 2);
+    for (size_t i = 0; error == 0 && i < pages; i++)
+        resident += states[i] & 1U;
+    return resident;
+}
+
 size_t ali_os_resident_bytes(const void *at, size_t bytes)
 {
-    unsigned char pages[1024];
-    const size_t step = sizeof pages * ali_os_page_bytes;
+    const size_t step = RESIDENT_PAGES * ali_os_page_bytes;
     uintptr_t p = ali_align_down((uintptr_t)at, ali_os_page_bytes);
     const uintptr_t end = ali_align_up((uintptr_t)at + bytes, ali_os_page_bytes);
     size_t resident = 0;
 
-    for (; p < end; p += step) {
-        size_t part = ali_min(step, end - p);
-
-        if (ali_sys3(SYS_mincore, ALI_ARG(p), ALI_ARG(part), ALI_ARG(pages)) != 0)
-            return 0;
-        for (size_t i = 0; i < part / ali_os_page_bytes; i++)
-            resident += pages[i] & 1U;
-    }
+    for (; p < end; p += step)
+        resident += resident_pages(p, ali_min(step, end - p) / ali_os_page_bytes);
     return resident * ali_os_page_bytes;
 }
 

@@ -1,0 +1,7 @@
+#include <stdlib.h>
+int main(void)
+{
+    char *name = malloc(32);
+    free(name);
+    free(name);
+}
