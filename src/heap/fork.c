@@ -29,16 +29,72 @@ static void park_others(struct allot_heap *h)
     }
 }
 
+static void forget_inbox(struct ali_block *b)
+{
+    uint32_t index = atomic_exchange_explicit(&b->inbox, 0, memory_order_relaxed);
+
+    while (index != 0) {
+        struct ali_slab *slab = ali_slab_by_index(index);
+
+        index = atomic_load_explicit(&slab->inbox_next, memory_order_relaxed);
+        ali_slab_open(slab);
+    }
+}
+
+/* Some thread that is not here was about to push the slab, to hand it over, or was purging it. */
+static bool unstick(struct ali_span *span, void *arg)
+{
+    struct ali_slab *slab = ali_slab_of(span);
+    struct ali_block *holder;
+
+    (void)arg;
+    if (slab->kind != ALI_KIND_SLAB && slab->kind != ALI_KIND_WIDE)
+        return true;
+    holder = atomic_load_explicit(&slab->holder, memory_order_relaxed);
+    if (holder == NULL)
+        return true;
+    if (atomic_load_explicit(&slab->mode, memory_order_relaxed) == ALI_MODE_PURGING)
+        atomic_store_explicit(&slab->mode, ALI_MODE_PARKED, memory_order_relaxed);
+    if (atomic_load_explicit(&slab->link, memory_order_relaxed) != ALI_LINK_OPEN)
+        ali_slab_open(slab);
+    /* A stale block looks at the states when it is rebuilt. The counts are only read at first, so
+     * that a page of metas is not copied for nothing. */
+    if (!holder->stale &&
+        atomic_load_explicit(&slab->remote_freed, memory_order_relaxed) >=
+        atomic_load_explicit(&slab->remote_threshold, memory_order_relaxed))
+        ali_slab_recheck(slab);
+    return true;
+}
+
+/* Before threads can be made again: no slab in an inbox, every link open. */
+static void empty_inboxes(void)
+{
+    struct allot_heap *h;
+    struct ali_block *b;
+
+    for (h = ali_heap_first(); h != NULL; h = h->next)
+        for (b = atomic_load_explicit(&h->blocks, memory_order_relaxed); b != NULL; b = b->next_all)
+            forget_inbox(b);
+    for (h = ali_heap_first(); h != NULL; h = h->next)
+        ali_heap_each_span(h, unstick, NULL);
+}
+
 void ali_heap_fork_child(void)
 {
     struct allot_heap *h;
+    bool had_others = false;
 
     ali_span_fork_child();
     ali_pool_fork_child(&ali_block_pool);
     ali_state_pools_fork_child();
     ali_objects_fork_child();
-    for (h = ali_heap_first(); h != NULL; h = h->next)
+    for (h = ali_heap_first(); h != NULL; h = h->next) {
         park_others(h);
+        if (atomic_load_explicit(&h->parked_count, memory_order_relaxed) != 0)
+            had_others = true;
+    }
+    if (had_others)
+        empty_inboxes();
     if (ali_thread_is_attached())
         atomic_store_explicit(&ali_self->thread_id, ali_os_thread_id(), memory_order_relaxed);
 }
@@ -57,8 +113,6 @@ static bool adopt_span(struct ali_span *span, void *arg)
     slab->next = slab->prev = 0;
     slab->sparse_bytes = slab->purged_bytes = 0;
     atomic_store_explicit(&slab->mode, ALI_MODE_PARKED, memory_order_relaxed);
-    atomic_store_explicit(&slab->queued, 0, memory_order_relaxed);
-    atomic_store_explicit(&slab->remote_freed, 0, memory_order_relaxed);
     b->slab_bytes += ali_span_slices(span) << ALI_SLICE_SHIFT;
     ali_slab_arm(slab, (int32_t)ali_states_used(slab), -1);
     ali_slab_event(b, slab);
@@ -83,6 +137,5 @@ void ali_block_rebuild(struct ali_block *b)
     b->next_of_thread = NULL;
     b->watching = false;
     b->stale = false;
-    atomic_store_explicit(&b->inbox, 0, memory_order_relaxed);
     ali_heap_each_span(b->heap, adopt_span, b);
 }

@@ -82,16 +82,18 @@ void ali_block_free_local(struct ali_block *b, struct ali_slab *slab, uint8_t *s
 static void free_plain(struct ali_slab *slab, uint8_t *state)
 {
     struct ali_block *holder = atomic_load_explicit(&slab->holder, memory_order_acquire);
+    uint32_t batch;
 
     if (holder != NULL && ali_block_is_mine(holder)) {
         ali_block_free_local(holder, slab, state);
         return;
     }
+    batch = (uint32_t)ali_min(ali_max(slab->count / 16, 1), 64);
     /* release: what this thread did with the block is before what its next owner does; pairs with
      * the acquire of the refill. From here on the slab may go at any moment: only the words that
      * outlive it are touched. */
     atomic_store_explicit((_Atomic(uint8_t) *)state, ALI_STATE_FREE, memory_order_release);
-    ali_remote_note(ali_self, slab);
+    ali_remote_note(ali_self, slab, batch);
 }
 
 static void free_watched(struct ali_found *f, enum ali_call call, const void *caller)

@@ -47,7 +47,12 @@ void ali_slab_clear(struct ali_span *span, unsigned slices);
 void ali_slab_discard(struct ali_slab *slab);
 
 /* --- remote.c */
-void ali_remote_note(struct ali_block *self, struct ali_slab *slab);
+/* One block of the slab was freed by a thread that is not its owner; tells the owner at latest with
+ * the batch-th. Touches only what outlives the slab. */
+void ali_remote_note(struct ali_block *self, struct ali_slab *slab, uint32_t batch);
+/* To be called when the threshold was set anew or the link opened: what was published meanwhile
+ * may have passed it unnoticed. */
+void ali_slab_recheck(struct ali_slab *slab);
 void ali_remote_flush(struct ali_block *self);
 void ali_inbox_drain(struct ali_block *b);
 

@@ -188,6 +188,24 @@ bool ali_heap_was_destroyed_at(const void *p)
     return ali_slab_of(ali_span_at(ali_region_offset(p)))->heap_next == DESTROYED;
 }
 
+/* A slab that is in an inbox, or on its way there, must not become something else. */
+static void close_slab(struct ali_slab *slab)
+{
+    while (!ali_slab_close(slab)) {
+        struct ali_block *b = atomic_load_explicit(&slab->holder, memory_order_relaxed);
+        uint32_t index = atomic_exchange_explicit(&b->inbox, 0, memory_order_acquire);
+
+        if (index == 0)
+            ali_os_spin_pause(); /* some thread is between two instructions of its push */
+        while (index != 0) {
+            struct ali_slab *queued = ali_slab_by_index(index);
+
+            index = atomic_load_explicit(&queued->inbox_next, memory_order_relaxed);
+            ali_slab_open(queued);
+        }
+    }
+}
+
 static void discard_span(struct ali_span *span)
 {
     struct ali_slab *slab = ali_slab_of(span);
@@ -196,6 +214,8 @@ static void discard_span(struct ali_span *span)
     unsigned state_bytes = ali_classes[slab->class_index].state_bytes;
     uint8_t *states = slab->states;
 
+    if (is_slab)
+        close_slab(slab);
     ali_slab_clear(span, slab->kind == ALI_KIND_LARGE ? 1 : slices);
     mark_destroyed(span, slices);
     if (is_slab)

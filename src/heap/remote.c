@@ -4,16 +4,19 @@
  * owner, in batches: a small private table counts, publish() adds a batch to the slab's
  * remote_freed, and when that reaches the threshold the slab goes to its owner's inbox once.
  *
- *   publisher: remote_freed += n (acq_rel)          owner: queued = 0
- *              sum >= threshold and queued 0 -> 1?         remote_freed -> 0 (acq_rel)
- *              push on holder's inbox (release)            act on the counts
+ *   publisher: remote_freed += n (acq_rel)          owner: link = OPEN
+ *              sum >= threshold and link OPEN -> QUEUED?      remote_freed -> 0 (acq_rel)
+ *              push on holder's inbox (acq_rel)               act on the counts
  *
- * The owner clears `queued` before it collects, so a batch added after the collection finds it 0 and
- * is pushed again: no count is lost. Counts are hints all the same; see slab.c for the checks on the
- * states before anything is given back.
+ * The owner opens the link before it collects, so a batch added after the collection finds it OPEN
+ * and is pushed again: no count is lost. For the same reason whoever lowers the threshold looks at
+ * remote_freed afterwards (ali_slab_recheck). Counts are hints all the same; see slab.c for the
+ * checks on the states before anything is given back.
  *
- * The words touched here stay what they are when the slab has gone (slab.h), so a publisher that
- * comes late spoils nothing. */
+ * A table entry may name a slab that has gone, or whose slices are another slab by now. The words
+ * touched here outlive slabs (slab.h), and a link that is not OPEN takes no push: CLOSED while the
+ * slices are no slab or the slab goes or changes hands. So while it is QUEUED the holder stays, and
+ * an inbox holds slabs of its own block only. docs/REMOTE-FREE.md has the whole argument. */
 #include "heap/internal.h"
 
 static void push(struct ali_block *b, struct ali_slab *slab)
@@ -23,8 +26,9 @@ static void push(struct ali_block *b, struct ali_slab *slab)
 
     do {
         atomic_store_explicit(&slab->inbox_next, head, memory_order_relaxed);
-        /* release: pairs with the acquire in ali_inbox_drain, which reads inbox_next */
-    } while (!atomic_compare_exchange_weak_explicit(&b->inbox, &head, index, memory_order_release,
+        /* release: pairs with the acquire in ali_inbox_drain, which reads inbox_next. acquire: with
+         * the read of inbox in ali_parked_give, one of the two sees what the other did. */
+    } while (!atomic_compare_exchange_weak_explicit(&b->inbox, &head, index, memory_order_acq_rel,
                                                     memory_order_relaxed));
 }
 
@@ -39,19 +43,27 @@ static void serve_parked(struct ali_block *b)
 
 static void notify(struct ali_slab *slab)
 {
+    uint8_t open = ALI_LINK_OPEN;
     struct ali_block *holder;
 
-    /* acq_rel: ordered after our add, before the push */
-    if (atomic_exchange_explicit(&slab->queued, 1, memory_order_acq_rel) != 0)
+    /* acquire: pairs with the release in ali_slab_open, so that this is the holder it opened for */
+    if (!atomic_compare_exchange_strong_explicit(&slab->link, &open, ALI_LINK_QUEUED,
+                                                 memory_order_acq_rel, memory_order_relaxed))
         return;
-    holder = atomic_load_explicit(&slab->holder, memory_order_acquire);
-    if (holder == NULL) { /* it is no slab any more */
-        atomic_store_explicit(&slab->queued, 0, memory_order_release);
-        return;
-    }
+    holder = atomic_load_explicit(&slab->holder, memory_order_relaxed);
     push(holder, slab);
     if (atomic_load_explicit(&holder->thread, memory_order_acquire) == NULL)
         serve_parked(holder);
+}
+
+void ali_slab_recheck(struct ali_slab *slab)
+{
+    /* A read-modify-write: either it sees a publisher's add, or that add comes after it and the
+     * publisher sees the threshold and link stored before (acq_rel on both sides). */
+    uint32_t sum = atomic_fetch_add_explicit(&slab->remote_freed, 0, memory_order_acq_rel);
+
+    if (sum >= atomic_load_explicit(&slab->remote_threshold, memory_order_relaxed))
+        notify(slab);
 }
 
 static void publish(struct ali_slab *slab, uint32_t count)
@@ -71,7 +83,7 @@ static struct ali_remote_entry *entry_of(struct ali_block *self, const struct al
     return &self->remote[(index ^ index >> 5) % ALI_REMOTE_ENTRIES];
 }
 
-void ali_remote_note(struct ali_block *self, struct ali_slab *slab)
+void ali_remote_note(struct ali_block *self, struct ali_slab *slab, uint32_t batch)
 {
     struct ali_remote_entry *e;
 
@@ -85,7 +97,7 @@ void ali_remote_note(struct ali_block *self, struct ali_slab *slab)
             publish(e->slab, e->count);
         e->slab = slab;
         e->count = 0;
-        e->limit = (uint32_t)ali_min(ali_max(slab->count / 16, 1), 64);
+        e->limit = batch;
     }
     if (++e->count >= e->limit) {
         uint32_t count = e->count;
@@ -119,15 +131,9 @@ void ali_inbox_drain(struct ali_block *b)
     index = atomic_exchange_explicit(&b->inbox, 0, memory_order_acquire);
     while (index != 0) {
         struct ali_slab *slab = ali_slab_by_index(index);
-        struct ali_block *holder = atomic_load_explicit(&slab->holder, memory_order_acquire);
 
         index = atomic_load_explicit(&slab->inbox_next, memory_order_relaxed);
-        if (holder != NULL && holder != b) {
-            push(holder, slab); /* it was taken over meanwhile; still queued */
-            continue;
-        }
-        atomic_store_explicit(&slab->queued, 0, memory_order_release);
-        if (holder == b)
-            ali_slab_event(b, slab);
+        ali_slab_open(slab);
+        ali_slab_event(b, slab);
     }
 }

@@ -21,6 +21,7 @@ struct ali_pool *ali_state_pool(unsigned state_bytes)
 
 void ali_slab_arm(struct ali_slab *slab, int32_t used, int32_t event_used)
 {
+    bool is_active = event_used == -1; /* nobody needs to be told: its owner looks at it anyway */
     int32_t trigger = used - event_used;
 
     if (trigger < 1) {
@@ -29,15 +30,17 @@ void ali_slab_arm(struct ali_slab *slab, int32_t used, int32_t event_used)
     }
     slab->event_used = event_used;
     slab->trigger = trigger;
-    /* relaxed: a publisher that sees the old value only wakes us early or late */
-    atomic_store_explicit(&slab->remote_threshold,
-                          event_used < 0 ? UINT32_MAX : (uint32_t)trigger, memory_order_relaxed);
+    /* relaxed: ordered by the read-modify-write in ali_slab_recheck */
+    atomic_store_explicit(&slab->remote_threshold, is_active ? UINT32_MAX : (uint32_t)trigger,
+                          memory_order_relaxed);
+    if (!is_active)
+        ali_slab_recheck(slab);
 }
 
 int32_t ali_slab_collect(struct ali_slab *slab)
 {
     /* acq_rel: release pairs with the acquire of the publisher's add, so that a publisher that
-     * comes after this sees `queued` cleared (remote.c) */
+     * comes after this sees the link open (remote.c) */
     uint32_t freed = atomic_exchange_explicit(&slab->remote_freed, 0, memory_order_acq_rel);
     int32_t used = ali_slab_used(slab) - (int32_t)freed;
 
@@ -121,12 +124,14 @@ static void take_into_slot(struct ali_block *b, struct ali_slab *slab)
 
 /* --- birth and death ---------------------------------------------------------------------- */
 
+/* The link is CLOSED. */
 static void set_holder(struct ali_slab *slab, struct ali_block *b)
 {
     atomic_store_explicit(&slab->holder, b, memory_order_release);
     /* the fast free compares this with ali_self; wide slabs are freed on the slow path */
     if (slab->kind == ALI_KIND_SLAB)
         atomic_store_explicit(&slab->owner, b, memory_order_release);
+    ali_slab_open(slab);
 }
 
 static struct ali_slab *make_slab(struct ali_block *b, struct ali_span *span, unsigned class_index,
@@ -213,11 +218,16 @@ void ali_slab_discard(struct ali_slab *slab)
     return_span(b->heap, ali_slab_span(slab));
 }
 
-/* The states are all 0. False when the slab cannot go now: it is in an inbox or being purged. */
+/* The states are all 0, and only we could change that. False when the slab cannot go now: it is in
+ * an inbox (draining will bring us here again) or being purged. */
 static bool retire(struct ali_block *b, struct ali_slab *slab)
 {
-    if (atomic_load_explicit(&slab->queued, memory_order_acquire) != 0 || !activate(slab))
+    if (!ali_slab_close(slab))
         return false;
+    if (!activate(slab)) {
+        ali_slab_open(slab); /* the caller arms it, which looks at what was missed */
+        return false;
+    }
     if (slab->listed)
         ali_slab_unlist(b, slab);
     if (slab->kind == ALI_KIND_SLAB && b->empty_count < ALI_EMPTY_SLABS) {
@@ -291,6 +301,22 @@ static struct ali_slab *take_partial(struct ali_block *b, unsigned class_index)
     return NULL;
 }
 
+/* Gives an ACTIVE slab another holder. False: it is in the inbox of the old one again. */
+static bool hand_over(struct ali_slab *slab, struct ali_block *from, struct ali_block *to)
+{
+    size_t bytes = (size_t)ali_classes[slab->class_index].slices << ALI_SLICE_SHIFT;
+
+    if (!ali_slab_close(slab)) {
+        ali_slab_list(from, slab);
+        park(slab);
+        return false;
+    }
+    from->slab_bytes -= bytes;
+    to->slab_bytes += bytes;
+    set_holder(slab, to);
+    return true;
+}
+
 /* A partly used slab of a block whose thread has ended. */
 static struct ali_slab *take_from_parked(struct ali_block *b, unsigned class_index)
 {
@@ -301,13 +327,8 @@ static struct ali_slab *take_from_parked(struct ali_block *b, unsigned class_ind
         return NULL;
     ali_inbox_drain(parked);
     slab = take_partial(parked, class_index);
-    if (slab != NULL) {
-        size_t bytes = (size_t)ali_classes[class_index].slices << ALI_SLICE_SHIFT;
-
-        parked->slab_bytes -= bytes;
-        b->slab_bytes += bytes;
-        set_holder(slab, b);
-    }
+    if (slab != NULL && !hand_over(slab, parked, b))
+        slab = NULL;
     ali_parked_give(parked);
     return slab;
 }

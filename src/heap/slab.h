@@ -43,6 +43,14 @@ enum ali_slab_mode {
     ALI_MODE_PURGING /* some thread is giving back pages that hold no live block */
 };
 
+/* Whether a publisher of frees may put the slab on its holder's inbox. The holder changes while
+ * CLOSED only. */
+enum ali_slab_link {
+    ALI_LINK_CLOSED, /* no slab, or one that is going or changing hands */
+    ALI_LINK_OPEN,
+    ALI_LINK_QUEUED /* in the holder's inbox, or being pushed by the thread that made it so */
+};
+
 struct ali_slab {
     /* read by every free */
     _Atomic(struct ali_block *) owner;
@@ -70,7 +78,7 @@ struct ali_slab {
     _Atomic(uint32_t) remote_freed;     /* published, not yet collected */
     _Atomic(uint32_t) remote_threshold; /* remote_freed at which the owner wants to hear of it */
     _Atomic(uint32_t) inbox_next;
-    _Atomic(uint8_t) queued; /* in an inbox */
+    _Atomic(uint8_t) link; /* enum ali_slab_link */
     _Atomic(uint8_t) mode;
     uint8_t part;  /* ALI_KIND_PART: slices behind the head */
     /* the heap's, under its lock */
@@ -108,6 +116,21 @@ ALI_INLINE struct ali_slab *ali_slab_by_index(uint32_t index)
 }
 
 ALI_INLINE char *ali_slab_base(const struct ali_slab *s) { return ali_span_base(ali_slab_span(s)); }
+
+/* Release: a publisher that finds the link open sees the holder. */
+ALI_INLINE void ali_slab_open(struct ali_slab *s)
+{
+    atomic_store_explicit(&s->link, ALI_LINK_OPEN, memory_order_release);
+}
+
+/* False: it is QUEUED, and nothing may be done to it before its inbox is drained. */
+ALI_INLINE bool ali_slab_close(struct ali_slab *s)
+{
+    uint8_t open = ALI_LINK_OPEN;
+
+    return atomic_compare_exchange_strong_explicit(&s->link, &open, ALI_LINK_CLOSED,
+                                                   memory_order_acq_rel, memory_order_relaxed);
+}
 
 /* State bytes are written by one thread and read by others without a lock: relaxed here, and the
  * callers name the orders that matter. */

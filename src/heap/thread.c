@@ -68,8 +68,10 @@ void ali_parked_give(struct ali_block *b)
     heap->parked = b;
     atomic_fetch_add_explicit(&heap->parked_count, 1, memory_order_relaxed);
     ali_unlock(&heap->lock);
-    /* A slab that was pushed while the block was ours has nobody else to look at it. */
-    if (atomic_load_explicit(&b->inbox, memory_order_relaxed) != 0 && ali_parked_take_this(b)) {
+    /* A slab that was pushed while the block was ours has nobody else to look at it. A
+     * read-modify-write: a push that it does not see comes after it, and sees `thread` NULL. */
+    if (atomic_fetch_add_explicit(&b->inbox, 0, memory_order_acq_rel) != 0 &&
+        ali_parked_take_this(b)) {
         ali_inbox_drain(b);
         ali_parked_give(b);
     }
