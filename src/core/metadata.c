@@ -96,6 +96,14 @@ static void store_offer(struct range rest)
     ali_unlock(&store.lock);
 }
 
+void ali_metadata_offer(void *at, size_t bytes)
+{
+    struct range rest = {at, (char *)at + bytes};
+
+    atomic_fetch_add_explicit(&store.mapped_bytes, bytes, memory_order_relaxed);
+    store_offer(rest);
+}
+
 static struct range store_grow(size_t piece_bytes, size_t bytes)
 {
     struct range none = {NULL, NULL};

@@ -26,6 +26,10 @@ void *ali_pool_take(struct ali_pool *pool);
 void ali_pool_give(struct ali_pool *pool, void *piece);
 void ali_pool_fork_child(struct ali_pool *pool);
 
+/* Gives the pools memory that a layer above has found when the OS had no more: zero or not, never
+ * to be asked back. */
+void ali_metadata_offer(void *at, size_t bytes);
+
 /* Bytes mapped for metadata by all pools together. */
 size_t ali_metadata_bytes(void);
 

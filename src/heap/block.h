@@ -68,7 +68,7 @@ struct ali_block {
     const struct ali_observer *sampled_for; /* whose sample_left it is */
     bool watching;       /* inside an observer: nested allocations are not observed */
     bool stale;          /* left by a thread that fork did not copy: rebuild before use */
-    bool destroyed;      /* its heap was destroyed */
+    _Atomic(bool) destroyed; /* its heap was destroyed; set under the heap's lock */
     uint32_t slow_count;
     uint64_t refills[ALI_CLASS_COUNT];
     uint64_t asked_bytes, asked_given_bytes; /* sampled at slow paths: internal slack */

@@ -100,15 +100,18 @@ static void free_watched(struct ali_found *f, enum ali_call call, const void *ca
 {
     uint8_t watched = ALI_STATE_WATCHED;
 
-    if (!ali_watch_freed(f->block, f->block_bytes, call, caller))
-        return;
-    /* Only one of two threads that free the same block gets past this. */
+    /* One of two threads that free the same block gets past this; HELD is nobody's to free. */
     if (!atomic_compare_exchange_strong_explicit((_Atomic(uint8_t) *)f->state, &watched,
-                                                 ALI_STATE_LIVE, memory_order_acq_rel,
+                                                 ALI_STATE_HELD, memory_order_acq_rel,
                                                  memory_order_relaxed)) {
         ali_heap_blame(ALLOT_MISUSE_DOUBLE_FREE, f->block, call, caller);
         return;
     }
+    if (!ali_watch_freed(f->block, f->block_bytes, call, caller)) {
+        ali_state_set(f->state, ALI_STATE_WATCHED);
+        return;
+    }
+    ali_state_set(f->state, ALI_STATE_LIVE);
     if (f->large != NULL)
         ali_large_free(f->span, call, caller);
     else
@@ -138,10 +141,15 @@ ALI_NOINLINE static void free_odd(void *p, enum ali_call call, const void *calle
 /* The state byte of a LIVE block that begins at `within` of a slab; NULL: something else. */
 ALI_INLINE uint8_t *find_plain(const struct ali_slab *slab, uint32_t within)
 {
-    uint32_t index = within / slab->block_bytes;
-    uint8_t *state = slab->states + index;
+    uint32_t block_bytes = slab->block_bytes;
+    uint32_t index;
+    uint8_t *state;
 
-    if (index >= slab->count || within != index * slab->block_bytes ||
+    if (block_bytes == 0) /* a misused pointer, and the slab is going at this moment */
+        return NULL;
+    index = within / block_bytes;
+    state = slab->states + index;
+    if (index >= slab->count || within != index * block_bytes ||
         ali_state_get(state) != ALI_STATE_LIVE)
         return NULL;
     return state;

@@ -28,6 +28,9 @@ bool ali_slot_refill(struct ali_block *b, unsigned class_index);
 unsigned ali_states_used(const struct ali_slab *slab);
 
 /* --- slab.c */
+/* A piece of metadata; when the OS has no more memory for it, from free slices of the heap: address
+ * space that is all ours already must not keep us from using it. */
+void *ali_heap_piece(struct ali_pool *pool);
 /* Gives the slot a slab: a partly used one, an empty one, or a new one. False: no memory. */
 bool ali_slot_acquire(struct ali_block *b, unsigned class_index, const struct ali_request *request);
 /* The slab's trigger has reached 0, or its inbox notice has come; by its owner's thread. */

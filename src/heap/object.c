@@ -129,7 +129,7 @@ static struct allot_heap *take_heap(void)
         free_heaps = h->next_free;
     ali_unlock(&list_lock);
     if (!known) {
-        h = ali_pool_take(&heap_pool);
+        h = ali_heap_piece(&heap_pool);
         if (h == NULL)
             return NULL;
         memset(h, 0, sizeof *h);
@@ -223,22 +223,32 @@ static void discard_span(struct ali_span *span)
     ali_span_free(span);
 }
 
-/* Blocks of threads that live are found by them (thread.c) and given back then. */
+/* Blocks of threads that live are found by them (thread.c) and given back then; from the moment one
+ * is marked it is theirs alone. */
 static void discard_blocks(struct allot_heap *h)
 {
-    struct ali_block *b = atomic_load_explicit(&h->blocks, memory_order_acquire);
+    struct ali_block *parked = NULL;
+    struct ali_block *next;
+    struct ali_block *b;
 
-    while (b != NULL) {
-        struct ali_block *next = b->next_all;
-        bool parked = atomic_load_explicit(&b->thread, memory_order_acquire) == NULL;
-
+    ali_lock(&h->lock);
+    for (b = atomic_load_explicit(&h->blocks, memory_order_acquire); b != NULL; b = next) {
+        next = b->next_all;
         b->empty_count = b->large_count = 0;
-        b->destroyed = true;
-        if (parked)
-            ali_pool_give(&ali_block_pool, b);
-        b = next;
+        if (atomic_load_explicit(&b->thread, memory_order_acquire) == NULL) {
+            b->next_parked = parked;
+            parked = b;
+        }
+        atomic_store_explicit(&b->destroyed, true, memory_order_release);
     }
     atomic_store_explicit(&h->blocks, NULL, memory_order_relaxed);
+    h->parked = NULL;
+    atomic_store_explicit(&h->parked_count, 0, memory_order_relaxed);
+    ali_unlock(&h->lock);
+    for (b = parked; b != NULL; b = next) {
+        next = b->next_parked;
+        ali_pool_give(&ali_block_pool, b);
+    }
 }
 
 void allot_heap_destroy(allot_heap *h)

@@ -17,6 +17,22 @@ struct ali_pool *ali_state_pool(unsigned state_bytes)
     return &state_pools[i];
 }
 
+void *ali_heap_piece(struct ali_pool *pool)
+{
+    struct ali_span_request want = {.slices = 1, .align_slices = 1};
+    struct ali_span *span;
+    void *piece = ali_pool_take(pool);
+    bool zero;
+
+    if (ali_likely(piece != NULL))
+        return piece;
+    span = ali_span_alloc(&want, &zero);
+    if (span == NULL)
+        return NULL;
+    ali_metadata_offer(ali_span_base(span), ALI_SLICE_BYTES);
+    return ali_pool_take(pool);
+}
+
 /* --- counts ------------------------------------------------------------------------------- */
 
 void ali_slab_arm(struct ali_slab *slab, int32_t used, int32_t event_used)
@@ -139,7 +155,7 @@ static struct ali_slab *make_slab(struct ali_block *b, struct ali_span *span, un
 {
     const struct ali_class *class = &ali_classes[class_index];
     struct ali_slab *slab = ali_slab_of(span);
-    uint8_t *states = ali_pool_take(ali_state_pool(class->state_bytes));
+    uint8_t *states = ali_heap_piece(ali_state_pool(class->state_bytes));
     unsigned i;
 
     if (states == NULL)

@@ -58,15 +58,22 @@ bool ali_parked_take_this(struct ali_block *b)
     return true;
 }
 
+static void park_locked(struct ali_block *b)
+{
+    struct allot_heap *heap = b->heap;
+
+    atomic_store_explicit(&b->thread, NULL, memory_order_release);
+    b->next_parked = heap->parked;
+    heap->parked = b;
+    atomic_fetch_add_explicit(&heap->parked_count, 1, memory_order_relaxed);
+}
+
 void ali_parked_give(struct ali_block *b)
 {
     struct allot_heap *heap = b->heap;
 
     ali_lock(&heap->lock);
-    atomic_store_explicit(&b->thread, NULL, memory_order_release);
-    b->next_parked = heap->parked;
-    heap->parked = b;
-    atomic_fetch_add_explicit(&heap->parked_count, 1, memory_order_relaxed);
+    park_locked(b);
     ali_unlock(&heap->lock);
     /* A slab that was pushed while the block was ours has nobody else to look at it. A
      * read-modify-write: a push that it does not see comes after it, and sees `thread` NULL. */
@@ -81,7 +88,7 @@ void ali_parked_give(struct ali_block *b)
 
 static struct ali_block *make_block(struct allot_heap *heap)
 {
-    struct ali_block *b = ali_pool_take(&ali_block_pool);
+    struct ali_block *b = ali_heap_piece(&ali_block_pool);
     uint64_t seed[2];
     unsigned i;
 
@@ -146,7 +153,7 @@ static struct ali_block *find_mine(struct ali_block *self, const struct allot_he
     while (*at != NULL) {
         struct ali_block *b = *at;
 
-        if (b->destroyed) {
+        if (atomic_load_explicit(&b->destroyed, memory_order_acquire)) {
             *at = b->next_of_thread;
             ali_pool_give(&ali_block_pool, b);
             continue;
@@ -224,6 +231,21 @@ void ali_block_quiesce(struct ali_block *b)
     ali_block_release_kept(b);
 }
 
+/* O(1), and the slabs stay in their slots: the heap may be destroyed at this very moment. */
+static void leave_heap(struct ali_block *b)
+{
+    struct allot_heap *heap = b->heap;
+    bool destroyed;
+
+    ali_lock(&heap->lock);
+    destroyed = atomic_load_explicit(&b->destroyed, memory_order_relaxed);
+    if (!destroyed)
+        park_locked(b);
+    ali_unlock(&heap->lock);
+    if (destroyed)
+        ali_pool_give(&ali_block_pool, b);
+}
+
 static void forget_heaps(struct ali_block *self)
 {
     struct ali_block *b = self->next_of_thread;
@@ -234,10 +256,7 @@ static void forget_heaps(struct ali_block *self)
         struct ali_block *next = b->next_of_thread;
 
         b->next_of_thread = NULL;
-        if (b->destroyed)
-            ali_pool_give(&ali_block_pool, b);
-        else
-            ali_block_return(b);
+        leave_heap(b);
         b = next;
     }
 }

@@ -150,7 +150,7 @@ static void release_parked(struct allot_heap *h)
 
     while (left-- > 0 && (b = ali_parked_take(h)) != NULL) {
         ali_inbox_drain(b);
-        ali_block_release_kept(b);
+        ali_block_quiesce(b);
         b->next_parked = done;
         done = b;
     }
