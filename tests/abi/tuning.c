@@ -10,12 +10,24 @@ static int results(void)
     static const struct {
         int parameter, value, result;
     } rows[] = {
-        {M_MXFAST, 0, 1},       {M_MXFAST, 160, 1},           {M_MXFAST, 161, 0},
-        {M_MXFAST, -1, 0},      {M_TRIM_THRESHOLD, 1 << 20, 1}, {M_TOP_PAD, 65536, 1},
-        {M_TOP_PAD, -1, 1},     {M_MMAP_THRESHOLD, 1 << 20, 1}, {M_MMAP_THRESHOLD, 32 << 20, 1},
-        {M_MMAP_MAX, 0, 1},     {M_MMAP_THRESHOLD, (32 << 20) + 1, 0},
-        {M_ARENA_TEST, 2, 1},   {M_ARENA_MAX, 1, 1},          {M_ARENA_MAX, -1, 1},
-        {M_CHECK_ACTION, 3, 1}, {M_PERTURB, 0, 1},            {12345, 1, 1},
+        {M_MXFAST, 0, 1},
+        {M_MXFAST, 160, 1},
+        {M_MXFAST, 161, 0},
+        {M_MXFAST, -1, 0},
+        {M_TRIM_THRESHOLD, 1 << 20, 1},
+        {M_TOP_PAD, 65536, 1},
+        {M_TOP_PAD, -1, 1},
+        {M_MMAP_THRESHOLD, 1 << 20, 1},
+        {M_MMAP_THRESHOLD, 32 << 20, 1},
+        {M_MMAP_MAX, 0, 1},
+        {M_MMAP_THRESHOLD, (32 << 20) + 1, 1},
+        {M_MMAP_THRESHOLD, -1, 1},
+        {M_ARENA_TEST, 2, 1},
+        {M_ARENA_MAX, 1, 1},
+        {M_ARENA_MAX, -1, 1},
+        {M_CHECK_ACTION, 3, 1},
+        {M_PERTURB, 0, 1},
+        {12345, 1, 1},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -110,10 +110,22 @@ static void parse_when_a_value_is_wrong_names_the_accepted_ones(void **state)
 static void parse_when_values_are_malformed_refuses_them(void **state)
 {
     static const char *const lists[] = {
-        "limit=",           "limit=x",        "limit=-1", "limit=1Q",
-        "limit=1K1",        "purge=",         "purge=ms", "harden=",
-        "harden=+",         "harden=canary+", "misuse=",  "limit=99999999999999999999",
-        "limit=99999999999G", "=",            "=3",       "stats=text=json",
+        "limit=",
+        "limit=x",
+        "limit=-1",
+        "limit=1Q",
+        "limit=1K1",
+        "purge=",
+        "purge=ms",
+        "harden=",
+        "harden=+",
+        "harden=canary+",
+        "misuse=",
+        "limit=99999999999999999999",
+        "limit=99999999999G",
+        "=",
+        "=3",
+        "stats=text=json",
     };
 
     (void)state;
