@@ -1,6 +1,7 @@
 #!/bin/bash
-# A C program that loads a plug-in in C++: the runtime comes after us, and local to the plug-in. What
-# fails there must throw bad_alloc there, and a new handler that throws must make a nothrow new NULL.
+# A C program that loads a plug-in in C++: the runtime comes after us, and local to the plug-in.
+# What fails there must throw bad_alloc there, and a new handler that throws must make a nothrow new
+# NULL.
 set -euo pipefail
 cd "$ALLOT_TEST_DIR"
 cxx=${CXX:-g++}
@@ -16,7 +17,11 @@ static void throws() { throw std::bad_alloc(); }
 extern "C" int plugin()
 {
     try { ::operator new(huge); return 1; } catch (const std::bad_alloc &) {}
-    try { ::operator new[](huge, std::align_val_t(64)); return 2; } catch (const std::bad_alloc &) {}
+    try {
+        ::operator new[](huge, std::align_val_t(64));
+        return 2;
+    } catch (const std::bad_alloc &) {
+    }
     if (::operator new(huge, std::nothrow)) return 3;
     std::set_new_handler(gives_up);
     try { ::operator new(huge); return 4; } catch (const std::bad_alloc &) {}

@@ -23,8 +23,9 @@ def main():
     assert data["schema"] == 1 and data["drop_in_works"] is True
     checks = {check["check"]: check for check in data["checks"]}
     assert checks["drop_in"]["verdict"] == "ok"
-    assert {"kernel", "page_size", "huge_pages", "guard", "populate", "map_fixed_noreplace", "mseal",
-            "overcommit", "max_map_count", "cgroup", "rlimit_as", "pressure", "numa", "ptrace",
+    assert {"kernel", "page_size", "huge_pages", "guard", "populate", "map_fixed_noreplace",
+            "mseal", "overcommit",
+            "max_map_count", "cgroup", "rlimit_as", "pressure", "numa", "ptrace",
             "perf", "userfaultfd"} <= set(checks)
     for check in checks.values():
         assert check["verdict"] in ("ok", "reduced", "missing")

@@ -95,14 +95,22 @@ def works():
     limit = compile_c("limit", """#include <errno.h>
         #include <stdlib.h>
         #include <string.h>
-        int main(void) { for (int i = 0; i < 64; i++) { char *p = malloc(1 << 20);
-            if (!p) return errno == ENOMEM ? 42 : 43; memset(p, 1, 1 << 20); } return 0; }""", "-O0")
+        int main(void)
+        {
+            for (int i = 0; i < 64; i++) {
+                char *p = malloc(1 << 20);
+                if (!p)
+                    return errno == ENOMEM ? 42 : 43;
+                memset(p, 1, 1 << 20);
+            }
+            return 0;
+        }""", "-O0")
     expect(allot("run", limit), 0)
     expect(allot("run", "--limit=32M", limit), 42)
 
     # The file is named when the program starts, wherever it goes.
-    moving = allot("run", "--stats=json", "--stats-out", "out.json", "sh", "-c", "cd / && true",
-                   cwd=HERE)
+    mover = compile_c("mover", "int main(void) { return chdir(\"/\"); }")
+    moving = allot("run", "--stats=json", "--stats-out", "out.json", mover, cwd=HERE)
     expect(moving, 0, err="")
     with open(os.path.join(HERE, "out.json"), encoding="ascii") as file:
         assert json.load(file)["schema"] == 1

@@ -18,7 +18,8 @@ def allot(*arguments, env=None, **more):
 
 def expect(result, status, out=None, err=None):
     """The exit status, and parts of stdout and stderr; "" means that nothing was written."""
-    assert result.returncode == status, (result.args, result.returncode, result.stdout, result.stderr)
+    assert result.returncode == status, (result.args, result.returncode, result.stdout,
+                                         result.stderr)
     for part, text in ((out, result.stdout), (err, result.stderr)):
         if part == "":
             assert text == "", (result.args, text)
