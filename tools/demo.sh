@@ -51,7 +51,8 @@ run_sqlite() {
 }
 
 run_python() {
-    (on "$1" python3 "$python" "$here/demo/read_json.py" "$work/events.json") >"$work/python3.$1.out"
+    (on "$1" python3 "$python" "$here/demo/read_json.py" "$work/events.json") \
+        >"$work/python3.$1.out"
 }
 
 run_redis() {
@@ -98,8 +99,8 @@ ratio() {
 
 title "Real programs on glibc's malloc and on Allot's ($runs runs each, in turns)"
 "$python" "$here/demo/make_json.py" "$work/events.json"
-printf '  input: 320 000 rows for sqlite3, %s of JSON for python3, 540 000 requests for redis-server\n' \
-    "$(du -h --apparent-size "$work/events.json" | cut -f1)"
+printf '  input: 320 000 rows for sqlite3, %s of JSON for python3, %s requests for redis-server\n' \
+    "$(du -h --apparent-size "$work/events.json" | cut -f1)" '540 000'
 for _ in $(seq "$runs"); do
     for allocator in glibc allot; do
         run_sqlite $allocator
@@ -114,7 +115,8 @@ for name in sqlite3 python3; do
     }
 done
 
-printf '\n  %-35s %s    %s    %s\n' '' '-------- glibc -------' '-------- allot -------' 'allot/glibc'
+printf '\n  %-35s %s    %s    %s\n' \
+    '' '-------- glibc -------' '-------- allot -------' 'allot/glibc'
 printf '  %-35s %6s %6s %8s    %6s %6s %8s    %5s %5s\n' 'median' \
     'wall s' 'CPU s' 'RSS MiB' 'wall s' 'CPU s' 'RSS MiB' 'CPU' 'RSS'
 row sqlite3 'sqlite3: build and query a table'

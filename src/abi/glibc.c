@@ -44,15 +44,11 @@ int __libc_mallopt(int parameter, int value);
 enum {
     PARAMETER_MXFAST = 1,
     PARAMETER_TRIM_THRESHOLD = -1,
-    PARAMETER_MMAP_THRESHOLD = -3,
     PARAMETER_CHECK_ACTION = -5,
     PARAMETER_PERTURB = -6,
-    PARAMETER_ARENA_TEST = -7,
-    PARAMETER_ARENA_MAX = -8,
 };
 
 #define MXFAST_MAX (80 * sizeof(size_t) / 4)
-#define MMAP_THRESHOLD_MAX (32 * (int)ALI_MIB)
 #define CHECK_ACTION_ABORTS 2
 
 ALI_EXPORT int malloc_trim(size_t pad)
@@ -81,10 +77,6 @@ ALI_EXPORT int mallopt(int parameter, int value)
         return 1;
     case PARAMETER_MXFAST:
         return value >= 0 && (size_t)value <= MXFAST_MAX;
-    case PARAMETER_MMAP_THRESHOLD:
-        return value >= 0 && value <= MMAP_THRESHOLD_MAX;
-    case PARAMETER_ARENA_TEST:
-    case PARAMETER_ARENA_MAX:
     default:
         return 1;
     }

@@ -161,7 +161,8 @@ static void text_where(struct ali_out *out, const struct allot_stats *s)
     ali_text_printf(t, "about %lu %% of live: blocks are larger than asked for",
                     (unsigned long)percent(s->slack_bytes, s->live_bytes));
     ali_out_line(out);
-    row(out, "  partly used", s->partly_used_bytes, "free blocks between live ones, touched or not");
+    row(out, "  partly used", s->partly_used_bytes,
+        "free blocks between live ones, touched or not");
     ali_out_line(out);
     row(out, "  retained", s->retained_bytes, "unused, kept for the next request (purge, dirty)");
     ali_out_line(out);

@@ -44,6 +44,7 @@ void ali_options_init(void);
 
 /* Parses one list "a=1,b=2" into `o`; on the first bad item writes a message naming the nearest
  * valid key or the accepted values into `message` and returns false, `o` keeps the good ones. */
-bool ali_options_parse(struct ali_options *o, const char *list, char *message, size_t message_bytes);
+bool ali_options_parse(struct ali_options *o, const char *list, char *message,
+                       size_t message_bytes);
 
 #endif

@@ -71,6 +71,7 @@ struct ali_block {
     _Atomic(bool) destroyed; /* its heap was destroyed; set under the heap's lock */
     uint32_t slow_count;
     uint64_t refills[ALI_CLASS_COUNT];
+    uint64_t large_allocs;
     uint64_t asked_bytes, asked_given_bytes; /* sampled at slow paths: internal slack */
     struct ali_block *next_all;    /* heap's list of all its blocks, only ever pushed */
     struct ali_block *next_parked; /* heap's list of parked blocks, under its lock */

@@ -75,6 +75,7 @@ void *ali_large_alloc(struct ali_block *b, const struct ali_request *request)
     large->heap = b->heap;
     large->bytes = bytes;
     large->kind = ALI_KIND_LARGE;
+    b->large_allocs++;
     atomic_store_explicit(&large->state, ALI_STATE_LIVE, memory_order_release);
     if (request->zero && !zero)
         memset(p, 0, request->size);

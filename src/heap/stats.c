@@ -70,6 +70,7 @@ static void add_blocks(struct allot_stats *stats, struct allot_heap *h, uint64_t
     unsigned i;
 
     for (b = atomic_load_explicit(&h->blocks, memory_order_acquire); b != NULL; b = b->next_all) {
+        stats->large_allocs += b->large_allocs;
         *asked += b->asked_bytes;
         *given += b->asked_given_bytes;
         for (i = 0; i < ALI_CLASS_COUNT; i++)
@@ -118,6 +119,7 @@ allot_status allot_stats_get(struct allot_stats *stats)
         ali_heap_each_span(h, add_span, stats);
         add_blocks(stats, h, &asked, &given);
     }
+    stats->large_frees = stats->large_allocs - ali_min(stats->large_allocs, stats->large_blocks);
     ali_span_stats(&spans);
     add_process(stats, &spans);
     stats->misuses = ali_misuse_count();
