@@ -10,7 +10,7 @@
 static std::vector<std::string> names(100, std::string(300, 'n'));
 static char *from_constructor;
 
-__attribute__((constructor)) static void start() { from_constructor = strdup("constructed"); }
+__attribute__((constructor)) static void start() { from_constructor = (char *)malloc(100); }
 __attribute__((destructor)) static void end() { free(from_constructor); }
 
 extern "C" {
