@@ -13,14 +13,15 @@ set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g")
 set(CMAKE_CXX_FLAGS_DEBUG "-Og -g3")
 
 set(allot_warnings
-    -Wall -Wextra -Walloca -Wcast-align -Wcast-qual -Wdate-time -Wformat=2
+    -Wall -Wextra -Walloca -Wcast-qual -Wdate-time -Wformat=2
     -Wimplicit-fallthrough -Wpointer-arith -Wshadow -Wundef -Wunused -Wvla -Wwrite-strings)
 set(allot_warnings_c
-    -Wmissing-prototypes -Wnested-externs -Wold-style-definition -Wstrict-prototypes)
-set(allot_warnings_library -Wconversion -Wno-sign-conversion)
+    -Wnested-externs -Wold-style-definition -Wstrict-prototypes)
+set(allot_warnings_library -Wconversion -Wmissing-prototypes -Wno-sign-conversion)
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
     list(APPEND allot_warnings -Wduplicated-branches -Wduplicated-cond -Wlogical-op)
-    list(APPEND allot_warnings_library -Wtrampolines)
+    # An alias of malloc is not given malloc's attributes, which clang could not copy.
+    list(APPEND allot_warnings_library -Wtrampolines -Wno-missing-attributes)
 elseif(CMAKE_C_COMPILER_ID MATCHES "Clang")
     list(APPEND allot_warnings -Wconditional-uninitialized -Wloop-analysis -Wunreachable-code)
     list(APPEND allot_warnings_library -Wmissing-variable-declarations
@@ -49,6 +50,8 @@ if(ALLOT_SANITIZE)
     if(ALLOT_SANITIZE MATCHES "undefined")
         list(APPEND sanitize -fno-sanitize-recover=undefined)
     endif()
+    # Instrumentation hides from gcc what it otherwise proves.
+    list(APPEND sanitize $<$<C_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
     target_compile_options(allot_flags_common INTERFACE ${sanitize})
     target_link_options(allot_flags_common INTERFACE -fsanitize=${ALLOT_SANITIZE})
 endif()

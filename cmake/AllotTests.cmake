@@ -112,7 +112,6 @@ if(allot_fake_sources)
     add_library(allot_fake OBJECT EXCLUDE_FROM_ALL ${allot_fake_sources})
     target_include_directories(allot_fake PRIVATE "${CMAKE_SOURCE_DIR}/src")
     target_link_libraries(allot_fake PRIVATE allot_flags_test)
-    target_compile_options(allot_fake PRIVATE -Wno-missing-prototypes)
 endif()
 
 # --- functions -----------------------------------------------------------------------------
@@ -193,7 +192,6 @@ function(allot_fuzz name)
         RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
     target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}/src")
     target_link_libraries(${name} PRIVATE allot_flags_test)
-    target_compile_options(${name} PRIVATE -Wno-missing-prototypes)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
     add_dependencies(tests ${name})
 

@@ -81,7 +81,8 @@ BANNED_EVERYWHERE = {
 }
 
 C_SUFFIXES = (".c", ".h", ".cc", ".cpp", ".hpp")
-TEXT_SUFFIXES = C_SUFFIXES + (".py", ".sh", ".cmake", ".def", ".pml", ".map", ".txt", ".json")
+TEXT_SUFFIXES = C_SUFFIXES + (".py", ".sh", ".cmake", ".def", ".pml", ".map", "CMakeLists.txt",
+                              ".json")
 C_DIRS = ("src", "include", "cli", "tests", "bench", "examples", "fuzz")
 TEXT_DIRS = C_DIRS + ("tools", "cmake", "packaging")
 
@@ -171,8 +172,8 @@ def statements(code):
 
 MACRO_NOISE = re.compile(
     r"__attribute__\s*\(\(.*?\)\)(?=[^)]|$)|__attribute__\s*\(\(.*\)\)|"
-    r"\b(?:ALLOT|ALI)_[A-Z0-9_]+\b(?:\s*\([^()]*(?:\([^()]*\)[^()]*)*\))?|\b_Alignas\s*\([^)]*\)|"
-    r"\[\[.*?\]\]", re.S)
+    r"\b(?:ALLOT|ALI)_[A-Z0-9_]+\b(?:\s*\([^()]*(?:\([^()]*\)[^()]*)*\))?|"
+    r"\b(?:_Atomic|_Alignas|__typeof__|typeof)\s*\((?:[^()]|\([^()]*\))*\)|\[\[.*?\]\]", re.S)
 
 
 def function_name(head):

@@ -240,6 +240,8 @@ class TidyTest(unittest.TestCase):
                     "struct slab {\n    int a;\n};\n"
                     "const int ali_table[] = {1, 2};\n"
                     "__attribute__((noinline)) void ali_heap_walk(void (*visit)(int))\n{\n}\n"
+                    "extern _Atomic(uint32_t) ali_word;\n"
+                    "extern _Alignas(sizeof(int)) char ali_bytes[8];\n"
                     "ALI_INLINE int one(void)\n{\n    return 1;\n}\n"
                     "extern void __tsan_init(void) __attribute__((weak));\n"
                     "ALLOT_API void allot_x(void)\n{\n}\n")

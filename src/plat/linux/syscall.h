@@ -7,7 +7,7 @@
 
 #include <sys/syscall.h>
 
-#include "base/bits.h"
+#include "base/base.h"
 
 #if defined(__x86_64__)
 
