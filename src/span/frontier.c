@@ -127,7 +127,7 @@ static int growth_plan_locked(const struct ali_fit *fit, struct growth *w)
     uint64_t end = begin + fit->slices, commit_end = begin + fit->commit, want_end;
 
     if (end <= g->frontier)
-        return -EAGAIN;
+        return ALI_SEARCH_THOROUGHLY;
     if (end > g->window_slices)
         return -ENOSPC;
     w->from = g->frontier;

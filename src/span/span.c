@@ -171,7 +171,7 @@ static int take_slow_locked(struct ali_fit fit, enum ali_span_kind kind, struct 
             error = take_map_locked(&fit, kind, t);
         else if (fit.effort != ALI_EFFORT_MAPPED)
             error = ali_frontier_grow_locked(&fit);
-        if (error == -EAGAIN)
+        if (error == ALI_SEARCH_THOROUGHLY)
             fit.effort = ALI_EFFORT_THOROUGH;
         else if (error != 0 && !try_harder_locked(&fit, &round))
             return error;

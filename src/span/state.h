@@ -199,8 +199,11 @@ uint32_t ali_backing_purge(uint32_t at, uint32_t slices);
 
 /* --- the frontier (frontier.c) --------------------------------------------------------------- */
 
+#define ALI_SEARCH_THOROUGHLY 1
+
 /* Moves the frontier so that the request fits below it, or waits until another thread has moved
- * it. Releases the lock meanwhile. 0: search again; -EAGAIN: search thoroughly; else -errno. */
+ * it. Releases the lock meanwhile. 0: search again; ALI_SEARCH_THOROUGHLY: it is there already; else
+ * -errno. */
 int ali_frontier_grow_locked(const struct ali_fit *fit);
 
 /* Maps metas for slices below `top`. The caller has the token. */
