@@ -31,9 +31,9 @@ bool ali_used_charge_locked(uint32_t slices)
 /* --- take ------------------------------------------------------------------------------------- */
 
 struct take {
-    uint32_t at;       /* 0: nothing was found */
-    uint32_t slices;   /* of the span that was carved */
-    uint32_t missing;  /* slices of the committed part that are not mapped */
+    uint32_t at;      /* 0: nothing was found */
+    uint32_t slices;  /* of the span that was carved */
+    uint32_t missing; /* slices of the committed part that are not mapped */
     bool dirty;
 };
 
@@ -227,7 +227,8 @@ struct ali_span *ali_span_alloc(const struct ali_span_request *request, bool *ze
     return ali_span_take(&fit, ALI_SPAN_USED, zero);
 }
 
-/* --- free -------------------------------------------------------------------------------------- */
+/* --- free --------------------------------------------------------------------------------------
+ */
 
 static void free_unmap(uint32_t at, uint32_t slices)
 {
