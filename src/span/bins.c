@@ -152,7 +152,8 @@ struct ali_extent ali_bin_remove_locked(uint32_t at)
     return e;
 }
 
-/* --- search ------------------------------------------------------------------------------------ */
+/* --- search ------------------------------------------------------------------------------------
+ */
 
 /* The first place in the span whose committed part is mapped; false when there is none. */
 static bool place_mapped(const struct ali_fit *fit, uint32_t at, uint64_t end, uint32_t *begin)
@@ -242,7 +243,8 @@ uint32_t ali_bin_find_locked(const struct ali_fit *fit, uint32_t *begin)
     return 0;
 }
 
-/* --- release ----------------------------------------------------------------------------------- */
+/* --- release -----------------------------------------------------------------------------------
+ */
 
 uint32_t ali_free_before_locked(uint32_t at)
 {
@@ -277,7 +279,8 @@ void ali_free_release_locked(uint32_t at, uint32_t slices, struct ali_mix mix, u
 {
     uint32_t before = ali_free_before_locked(at), after = free_after(at + slices);
     uint32_t dirty_before = dirty_of(before), dirty_after = dirty_of(after);
-    /* the one with more dirty slices is taken out last: only then is its place in the age list good */
+    /* the one with more dirty slices is taken out last: only then is its place in the age list good
+     */
     uint32_t last = dirty_before > dirty_after ? before : after;
     uint32_t other = last == before ? after : before;
     struct ali_extent e = {at, slices, mix, stamp, ALI_AGE_NEWEST};

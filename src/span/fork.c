@@ -1,13 +1,15 @@
 /* After fork, in the child.
  *
  * No lock is held across fork, so the child may find the lock taken by a thread that it does not
- * have, in the middle of a change. What it sees of memory is then a moment in the order in which that
- * thread wrote: fork write-protects pages while it holds the lock of the address space, and flushes the TLBs
- * before it lets it go, so a thread that writes to a protected page stops there until the fork is
- * done, and its later writes are not in the child either. Heads are written with release, so on
- * machines that reorder stores what was written before a head is there when the head is.
+ * have, in the middle of a change. What it sees of memory is then a moment in the order in which
+ * that thread wrote: fork write-protects pages while it holds the lock of the address space, and
+ * flushes the TLBs before it lets it go, so a thread that writes to a protected page stops there
+ * until the fork is done, and its later writes are not in the child either. Heads are written with
+ * release, so on machines that reorder stores what was written before a head is there when the head
+ * is.
  *
- * A walk that starts at slice 1 and steps by the slices of each head tiles [1, limit) at each such moment:
+ * A walk that starts at slice 1 and steps by the slices of each head tiles [1, limit) at each such
+ * moment:
  *
  *   carve    the head of what is left behind, then the head of what is carved, then that of what
  *            is left in front: until the last store the old head still covers all of them
@@ -16,14 +18,13 @@
  *   grow     the lengthened head of the USED span, then the head of the BUSY one behind is cleared
  *   frontier heads first, then limit_bytes
  *
- * So bins, age list and counters can be made anew from heads and backing. Stale heads inside spans are
- * cleared on the way. What a BUSY span is made of:
+ * So bins, age list and counters can be made anew from heads and backing. Stale heads inside spans
+ * are cleared on the way. What a BUSY span is made of:
  *
- *   NONE     perhaps mapped by the parent's thread since: mapping it answers EEXIST, and the range is
- *            stepped over as a hole. It was never touched, so only addresses are lost.
- *   ZERO     set after the OS said so; DIRTY until then.
- *   LEAVING  mapped or not: mapping it anew answers which. A USED span with such slices was not
- *            yet BUSY, so its memory is still there.
+ *   NONE     perhaps mapped by the parent's thread since: mapping it answers EEXIST, and the range
+ * is stepped over as a hole. It was never touched, so only addresses are lost. ZERO     set after
+ * the OS said so; DIRTY until then. LEAVING  mapped or not: mapping it anew answers which. A USED
+ * span with such slices was not yet BUSY, so its memory is still there.
  *
  * Slices above the frontier that a grower had mapped are lost in the same way as NONE. */
 #include "span/state.h"

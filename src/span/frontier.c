@@ -5,8 +5,8 @@
  *                         frontier
  *
  * One thread at a time moves it: the holder of the `growing` token, which calls the OS without
- * the lock. Others wait for its next epoch and search again. Order: slices are mapped, then metas, then
- * heads written, and only then is limit_bytes published, so that who sees it can read them. */
+ * the lock. Others wait for its next epoch and search again. Order: slices are mapped, then metas,
+ * then heads written, and only then is limit_bytes published, so that who sees it can read them. */
 #include "span/state.h"
 
 #include <errno.h>
@@ -84,8 +84,8 @@ int ali_metas_grow(uint32_t top)
 /* --- grow ------------------------------------------------------------------------------------- */
 
 struct growth {
-    uint32_t from;      /* the frontier before */
-    uint32_t top;       /* the frontier after */
+    uint32_t from; /* the frontier before */
+    uint32_t top;  /* the frontier after */
     struct ali_mapping map;
 };
 
@@ -127,15 +127,15 @@ static int growth_plan_locked(const struct ali_fit *fit, struct growth *w)
     uint64_t end = begin + fit->slices, commit_end = begin + fit->commit, want_end;
 
     if (end <= g->frontier)
-        return -EAGAIN;
+        return ALI_SEARCH_THOROUGHLY;
     if (end > g->window_slices)
         return -ENOSPC;
     w->from = g->frontier;
     w->top = (uint32_t)end;
     w->map.at = begin > (uint64_t)w->from + SLACK_SLICES ? (uint32_t)begin : w->from;
     w->map.need = commit_end > w->map.at ? (uint32_t)commit_end - w->map.at : 1;
-    want_end = w->map.at + (uint64_t)(w->map.need > ali_commit_step() ? w->map.need
-                                                                      : ali_commit_step());
+    want_end =
+        w->map.at + (uint64_t)(w->map.need > ali_commit_step() ? w->map.need : ali_commit_step());
     if (atomic_load_explicit(&g->huge, memory_order_relaxed))
         want_end = ali_align_up(want_end, ALI_HUGE_SLICES);
     if (fit->commit < fit->slices)

@@ -3,9 +3,9 @@
  *   from  | USED, dirty | -> | BUSY, leaving | -> | FREE, not mapped |
  *   to    | BUSY, mapped                     | -> | USED             |
  *
- * Only as many bytes as `from` has are moved: the rest of `to` is what was mapped for it, so that the
- * kernel need not extend anything. Where `to` begins at the same place of a 2 MiB page as `from`
- * the kernel moves page tables and not pages. */
+ * Only as many bytes as `from` has are moved: the rest of `to` is what was mapped for it, so that
+ * the kernel need not extend anything. Where `to` begins at the same place of a 2 MiB page as
+ * `from` the kernel moves page tables and not pages. */
 #include "span/state.h"
 
 /* Slices from the start that are mapped. 0 when what is mapped does not end there. */

@@ -7,10 +7,14 @@
 
 #define BATCH 16U
 
-/* After a failed purge the cap is not enforced for so long, so that it is not tried at each free. */
+/* After a failed purge the cap is not enforced for so long, so that it is not tried at each free.
+ */
 #define RETRY_MS 1000U
 
-uint32_t ali_stamp_now(void) { return (uint32_t)(ali_os_now_ms() >> ALI_STAMP_SHIFT); }
+uint32_t ali_stamp_now(void)
+{
+    return (uint32_t)(ali_os_now_ms() >> ALI_STAMP_SHIFT);
+}
 
 uint32_t ali_dirty_cap_slices(void)
 {
@@ -35,7 +39,8 @@ void ali_purge_due_set_locked(void)
     atomic_store_explicit(&ali_spans.purge_due_ms, due, memory_order_relaxed);
 }
 
-/* --- a batch ----------------------------------------------------------------------------------- */
+/* --- a batch -----------------------------------------------------------------------------------
+ */
 
 struct batch {
     struct ali_range range[BATCH];
@@ -90,7 +95,8 @@ static void batch_return_locked(const struct batch *b)
         ali_busy_release_locked(b->range[i].from, b->range[i].to - b->range[i].from, stamp);
 }
 
-/* Releases the lock meanwhile. The number of slices purged; 0 when there was nothing or it failed. */
+/* Releases the lock meanwhile. The number of slices purged; 0 when there was nothing or it failed.
+ */
 static uint32_t purge_some_locked(uint32_t want, uint32_t newest)
 {
     struct ali_span_state *g = &ali_spans;
@@ -109,7 +115,8 @@ static uint32_t purge_some_locked(uint32_t want, uint32_t newest)
     return done;
 }
 
-/* --- when -------------------------------------------------------------------------------------- */
+/* --- when --------------------------------------------------------------------------------------
+ */
 
 size_t ali_span_trim(size_t keep_bytes)
 {
@@ -174,7 +181,8 @@ void ali_span_tick(void)
         tick_due(now);
 }
 
-/* --- the OS refuses more ------------------------------------------------------------------------ */
+/* --- the OS refuses more ------------------------------------------------------------------------
+ */
 
 /* A FREE span with mapped slices; larger ones and families without use for the future first. */
 static uint32_t reclaim_pick_locked(void)

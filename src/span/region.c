@@ -1,10 +1,11 @@
 /* Where the window lies.
  *
  *   | window ............................ | gap | metas of the window |      fixed places
- *   | metas | gap | window .............. |                                  a place of the kernel's
+ *   | metas | gap | window .............. |                                  a place of the
+ * kernel's
  *
- * Nothing is reserved: a place is good when the first slices and the first metas can be mapped there.
- * Most machines take the first of the fixed places; smaller address spaces (39 and 42 bits,
+ * Nothing is reserved: a place is good when the first slices and the first metas can be mapped
+ * there. Most machines take the first of the fixed places; smaller address spaces (39 and 42 bits,
  * emulators, Valgrind) a lower one. Where none works the kernel is asked for a hole, and the window
  * is at its low end, since the kernel fills holes from the top. */
 #include "span/state.h"

@@ -1,7 +1,7 @@
 /* Growing and shrinking a USED span where it is.
  *
- *   | USED s | FREE ......... |        | USED s | BUSY | FREE .. |        | USED s ....... | FREE .. |
- *            carve ->                    map ->            one store of head joins them */
+ *   | USED s | FREE ......... |        | USED s | BUSY | FREE .. |        | USED s ....... | FREE
+ * .. | carve ->                    map ->            one store of head joins them */
 #include "span/state.h"
 
 #include <errno.h>

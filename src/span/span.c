@@ -31,9 +31,9 @@ bool ali_used_charge_locked(uint32_t slices)
 /* --- take ------------------------------------------------------------------------------------- */
 
 struct take {
-    uint32_t at;       /* 0: nothing was found */
-    uint32_t slices;   /* of the span that was carved */
-    uint32_t missing;  /* slices of the committed part that are not mapped */
+    uint32_t at;      /* 0: nothing was found */
+    uint32_t slices;  /* of the span that was carved */
+    uint32_t missing; /* slices of the committed part that are not mapped */
     bool dirty;
 };
 
@@ -171,7 +171,7 @@ static int take_slow_locked(struct ali_fit fit, enum ali_span_kind kind, struct 
             error = take_map_locked(&fit, kind, t);
         else if (fit.effort != ALI_EFFORT_MAPPED)
             error = ali_frontier_grow_locked(&fit);
-        if (error == -EAGAIN)
+        if (error == ALI_SEARCH_THOROUGHLY)
             fit.effort = ALI_EFFORT_THOROUGH;
         else if (error != 0 && !try_harder_locked(&fit, &round))
             return error;
@@ -227,7 +227,8 @@ struct ali_span *ali_span_alloc(const struct ali_span_request *request, bool *ze
     return ali_span_take(&fit, ALI_SPAN_USED, zero);
 }
 
-/* --- free -------------------------------------------------------------------------------------- */
+/* --- free --------------------------------------------------------------------------------------
+ */
 
 static void free_unmap(uint32_t at, uint32_t slices)
 {

@@ -8,8 +8,8 @@
  * MAP_FIXED_NOREPLACE, so VSZ is honest and RLIMIT_AS, RLIMIT_DATA and overcommit see exactly what
  * the program uses. A foreign mapping that happens to lie in the window is stepped over.
  *
- * Truth and derivation. The head record of every span (kind, slices) and the byte `backing` of every
- * slice are the truth; bins, age list and counters can be rebuilt from them. Each operation
+ * Truth and derivation. The head record of every span (kind, slices) and the byte `backing` of
+ * every slice are the truth; bins, age list and counters can be rebuilt from them. Each operation
  * publishes its change to the truth with one store of `head`, so that a forked child that finds the
  * lock taken can rebuild at any instant. The lock is never held across a system call: ranges that
  * are being mapped or purged are taken out of the free lists as kind BUSY meanwhile.
@@ -33,9 +33,9 @@ enum ali_span_kind {
 };
 
 enum ali_slice_backing {
-    ALI_BACKING_NONE,  /* not mapped */
-    ALI_BACKING_ZERO,  /* mapped, reads zero, not resident */
-    ALI_BACKING_DIRTY, /* mapped, may be resident and hold anything */
+    ALI_BACKING_NONE,    /* not mapped */
+    ALI_BACKING_ZERO,    /* mapped, reads zero, not resident */
+    ALI_BACKING_DIRTY,   /* mapped, may be resident and hold anything */
     ALI_BACKING_LEAVING, /* was mapped; some thread (the span is BUSY) is unmapping it */
 };
 
@@ -60,21 +60,28 @@ _Static_assert(sizeof(struct ali_span) == (size_t)1 << ALI_META_SHIFT, "one meta
 /* What the fast path needs: constant or only growing. Before initialisation limit_bytes is 0, so
  * every pointer fails the one unsigned compare. */
 struct ali_region {
-    uintptr_t base;               /* 64 KiB aligned; slice 0 is never handed out */
-    _Atomic(size_t) limit_bytes;  /* frontier - base; metas below it are readable */
+    uintptr_t base;              /* 64 KiB aligned; slice 0 is never handed out */
+    _Atomic(size_t) limit_bytes; /* frontier - base; metas below it are readable */
     struct ali_span *metas;
 };
 extern struct ali_region ali_region;
 
 ALI_INLINE struct ali_span *ali_span_at(uintptr_t offset)
 {
-    return (struct ali_span *)((char *)ali_region.metas + ((offset >> ALI_SLICE_SHIFT) << ALI_META_SHIFT));
+    return (struct ali_span *)((char *)ali_region.metas +
+                               ((offset >> ALI_SLICE_SHIFT) << ALI_META_SHIFT));
 }
 
 /* Offset of p in the window; compare with limit_bytes (one unsigned compare) before use. */
-ALI_INLINE uintptr_t ali_region_offset(const void *p) { return (uintptr_t)p - ali_region.base; }
+ALI_INLINE uintptr_t ali_region_offset(const void *p)
+{
+    return (uintptr_t)p - ali_region.base;
+}
 
-ALI_INLINE uint32_t ali_span_index(const struct ali_span *s) { return (uint32_t)(s - ali_region.metas); }
+ALI_INLINE uint32_t ali_span_index(const struct ali_span *s)
+{
+    return (uint32_t)(s - ali_region.metas);
+}
 
 ALI_INLINE void *ali_span_base(const struct ali_span *s)
 {
@@ -92,10 +99,10 @@ bool ali_region_init(void);
 
 struct ali_span_request {
     size_t slices;
-    size_t align_slices;  /* power of two, 1 for any */
-    size_t commit_bytes;  /* bytes from the start that must be accessible; the rest of the last slices may stay unmapped.
-                             0 = all */
-    bool want_zero;       /* prefer memory that reads zero */
+    size_t align_slices; /* power of two, 1 for any */
+    size_t commit_bytes; /* bytes from the start that must be accessible; the rest of the last
+                            slices may stay unmapped. 0 = all */
+    bool want_zero;      /* prefer memory that reads zero */
 };
 
 /* A USED span whose client area is zero, mapped and accessible. *zero tells whether it reads zero.
@@ -103,8 +110,8 @@ struct ali_span_request {
 struct ali_span *ali_span_alloc(const struct ali_span_request *request, bool *zero);
 
 /* Gives a USED span back. The client area must have been zeroed by the caller (owner first). The
- * slices become dirty and are purged after the delay, or at once when the cap on dirty memory is passed. Unmaps very
- * large spans. */
+ * slices become dirty and are purged after the delay, or at once when the cap on dirty memory is
+ * passed. Unmaps very large spans. */
 void ali_span_free(struct ali_span *s);
 
 /* The same for a range that is known to read zero still (never touched, or purged). */
@@ -116,9 +123,9 @@ bool ali_span_grow(struct ali_span *s, size_t slices);
 /* Gives back the tail of a USED span. slices >= 1. */
 void ali_span_shrink(struct ali_span *s, size_t slices);
 
-/* Moves the pages of `from` to a new USED span of `slices` slices (> from's) without copying; `from` is free
- * afterwards (its client area, on all its slices, is zeroed here, first word first). NULL when that
- * cannot be had: `from` is as it was, and the caller copies. */
+/* Moves the pages of `from` to a new USED span of `slices` slices (> from's) without copying;
+ * `from` is free afterwards (its client area, on all its slices, is zeroed here, first word first).
+ * NULL when that cannot be had: `from` is as it was, and the caller copies. */
 struct ali_span *ali_span_move(struct ali_span *from, size_t slices);
 
 /* Gives pages [offset, offset + bytes) of a USED span back to the OS: they read zero after.

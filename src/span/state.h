@@ -48,15 +48,15 @@ struct ali_span_state {
     uint32_t busy;            /* BUSY spans */
     uint32_t charging;        /* threads that are charged for slices they do not have yet */
     uint32_t age_oldest, age_newest;
-    uint64_t limit_slices;    /* of the process; UINT64_MAX when there is none */
-    uint64_t purge_retry_ms;  /* purging failed: the cap is not enforced before this time */
-    _Atomic(bool) huge;       /* huge pages are asked for from now on */
+    uint64_t limit_slices;   /* of the process; UINT64_MAX when there is none */
+    uint64_t purge_retry_ms; /* purging failed: the cap is not enforced before this time */
+    _Atomic(bool) huge;      /* huge pages are asked for from now on */
 
     /* The growing token. Its holder alone writes the metas_ fields. */
     bool growing;
     uint32_t grow_waiters;
     _Atomic(size_t) metas_bytes; /* mapped */
-    size_t metas_pending_bytes; /* not 0: metas up to here are being mapped */
+    size_t metas_pending_bytes;  /* not 0: metas up to here are being mapped */
     _Atomic(uint32_t) grow_epoch;
 
     struct ali_bins bins[ALI_FAMILY_COUNT];
@@ -64,14 +64,17 @@ struct ali_span_state {
     /* Read without the lock, so on a line of their own. */
     _Alignas(ALI_LINE_BYTES) _Atomic(uint32_t) dirty; /* dirty slices of FREE spans */
     _Atomic(uint32_t) mapped;                         /* slices that are mapped */
-    _Atomic(uint64_t) purge_due_ms; /* nothing is old enough before this time */
+    _Atomic(uint64_t) purge_due_ms;                   /* nothing is old enough before this time */
     _Atomic(uint64_t) purges, purged_bytes, os_calls;
 };
 extern struct ali_span_state ali_spans;
 
 /* --- heads --------------------------------------------------------------------------------- */
 
-ALI_INLINE struct ali_span *span_of(uint32_t at) { return &ali_region.metas[at]; }
+ALI_INLINE struct ali_span *span_of(uint32_t at)
+{
+    return &ali_region.metas[at];
+}
 
 ALI_INLINE uint64_t head_word(enum ali_span_kind kind, uint32_t slices)
 {
@@ -83,7 +86,8 @@ ALI_INLINE uint64_t head_get(uint32_t at)
     return atomic_load_explicit(&span_of(at)->head, memory_order_relaxed);
 }
 
-/* release: a forked child, and walkers that take no lock, see heads in the order they were written */
+/* release: a forked child, and walkers that take no lock, see heads in the order they were written
+ */
 ALI_INLINE void head_set(uint32_t at, enum ali_span_kind kind, uint32_t slices)
 {
     atomic_store_explicit(&span_of(at)->head, head_word(kind, slices), memory_order_release);
@@ -94,9 +98,15 @@ ALI_INLINE void head_clear(uint32_t at)
     atomic_store_explicit(&span_of(at)->head, 0, memory_order_release);
 }
 
-ALI_INLINE enum ali_span_kind head_kind(uint64_t head) { return (enum ali_span_kind)(head >> 32); }
+ALI_INLINE enum ali_span_kind head_kind(uint64_t head)
+{
+    return (enum ali_span_kind)(head >> 32);
+}
 
-ALI_INLINE uint32_t head_slices(uint64_t head) { return (uint32_t)head; }
+ALI_INLINE uint32_t head_slices(uint64_t head)
+{
+    return (uint32_t)head;
+}
 
 ALI_INLINE void *slice_address(uint32_t at)
 {
@@ -184,8 +194,8 @@ struct ali_mapping {
 };
 int ali_range_map(struct ali_mapping *m);
 
-/* Maps what is not mapped of the BUSY range [at, at + need), and of what follows up to at + want if it
- * is cheap. 0 or -errno, -EEXIST with *hole. Backing is true in any case. */
+/* Maps what is not mapped of the BUSY range [at, at + need), and of what follows up to at + want if
+ * it is cheap. 0 or -errno, -EEXIST with *hole. Backing is true in any case. */
 int ali_backing_map(uint32_t at, uint32_t need, uint32_t want, struct ali_range *hole);
 
 void ali_backing_set(uint32_t at, uint32_t slices, enum ali_slice_backing backing);
@@ -199,8 +209,11 @@ uint32_t ali_backing_purge(uint32_t at, uint32_t slices);
 
 /* --- the frontier (frontier.c) --------------------------------------------------------------- */
 
+#define ALI_SEARCH_THOROUGHLY 1
+
 /* Moves the frontier so that the request fits below it, or waits until another thread has moved
- * it. Releases the lock meanwhile. 0: search again; -EAGAIN: search thoroughly; else -errno. */
+ * it. Releases the lock meanwhile. 0: search again; ALI_SEARCH_THOROUGHLY: it is there already;
+ * else -errno. */
 int ali_frontier_grow_locked(const struct ali_fit *fit);
 
 /* Maps metas for slices below `top`. The caller has the token. */
@@ -212,7 +225,8 @@ void ali_region_fork_child(void);
 /* How many slices to map in one step. */
 uint32_t ali_commit_step(void);
 
-/* --- spans (span.c) ---------------------------------------------------------------------------- */
+/* --- spans (span.c) ----------------------------------------------------------------------------
+ */
 
 /* The allocation behind ali_span_alloc and ali_span_move: a USED span, or a BUSY one. */
 struct ali_span *ali_span_take(const struct ali_fit *fit, enum ali_span_kind kind, bool *zero);
@@ -230,14 +244,15 @@ void ali_busy_release_locked(uint32_t at, uint32_t slices, uint32_t stamp);
  * window is full. */
 void ali_span_fail(enum allot_cause cause, int error, uint32_t slices);
 
-/* --- purge (purge.c) ---------------------------------------------------------------------------- */
+/* --- purge (purge.c) ----------------------------------------------------------------------------
+ */
 
 uint32_t ali_stamp_now(void);
 uint32_t ali_dirty_cap_slices(void);
 void ali_purge_to_cap(void);
 
-/* The OS refused to give `slices` slices: unmaps that much of free spans, all if there is less. Releases the
- * lock meanwhile. The number of slices given back. */
+/* The OS refused to give `slices` slices: unmaps that much of free spans, all if there is less.
+ * Releases the lock meanwhile. The number of slices given back. */
 uint32_t ali_reclaim_locked(uint32_t slices);
 
 /* The oldest dirty span became another one. */

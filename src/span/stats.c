@@ -3,7 +3,10 @@
 
 #include <errno.h>
 
-static size_t slices_bytes(uint32_t slices) { return (size_t)slices << ALI_SLICE_SHIFT; }
+static size_t slices_bytes(uint32_t slices)
+{
+    return (size_t)slices << ALI_SLICE_SHIFT;
+}
 
 size_t ali_span_dirty_bytes(void)
 {
@@ -69,10 +72,11 @@ struct ali_span *ali_span_find_head(uintptr_t offset)
     return span_of(at);
 }
 
-/* --- why an allocation failed -------------------------------------------------------------------- */
+/* --- why an allocation failed --------------------------------------------------------------------
+ */
 
-/* mmap says ENOMEM for all of these. A page that may not be touched counts for the address space and
- * the number of maps, but neither as data nor as a commitment. */
+/* mmap says ENOMEM for all of these. A page that may not be touched counts for the address space
+ * and the number of maps, but neither as data nor as a commitment. */
 static enum allot_cause cause_of_enomem(size_t bytes)
 {
     uint64_t space = ali_os_limit_address_space(), data = ali_os_limit_data();

@@ -8,7 +8,7 @@ struct tally {
 #define check(cond)                                                                                \
     do {                                                                                           \
         if (!(cond))                                                                               \
-                        return false;                                                                          \
+            return false;                                                                          \
     } while (0)
 
 static bool inside_is_valid(uint32_t at, uint32_t slices, enum ali_span_kind kind)
@@ -28,8 +28,8 @@ static bool inside_is_valid(uint32_t at, uint32_t slices, enum ali_span_kind kin
 static bool free_is_valid(uint32_t at, uint32_t slices, enum ali_span_kind before, struct tally *t)
 {
     struct ali_mix mix = ali_mix_count(at, slices), noted = ali_mix_get_locked(at);
-    enum ali_family family = mix.dirty ? ALI_FAMILY_DIRTY
-                                       : (mix.none ? ALI_FAMILY_NONE : ALI_FAMILY_ZERO);
+    enum ali_family family =
+        mix.dirty ? ALI_FAMILY_DIRTY : (mix.none ? ALI_FAMILY_NONE : ALI_FAMILY_ZERO);
 
     check(before != ALI_SPAN_FREE);
     check(mix.dirty == noted.dirty && mix.none == noted.none);

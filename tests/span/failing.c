@@ -1,5 +1,5 @@
-/* Every call of the OS made to fail: one after the other, every k-th, all from one on. Nothing may be
- * lost, overlap or be trusted that is not there, and what was refused may work later. */
+/* Every call of the OS made to fail: one after the other, every k-th, all from one on. Nothing may
+ * be lost, overlap or be trusted that is not there, and what was refused may work later. */
 #include "unit.h"
 
 #include <errno.h>

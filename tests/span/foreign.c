@@ -32,7 +32,10 @@ static void foreign_check(const struct foreign *f, size_t count)
     }
 }
 
-static uintptr_t frontier(void) { return ali_region.base + ali_region.limit_bytes; }
+static uintptr_t frontier(void)
+{
+    return ali_region.base + ali_region.limit_bytes;
+}
 
 static bool overlaps(const struct model_span *m, const struct foreign *f)
 {
@@ -137,10 +140,9 @@ static void metas_blocked(void *arg)
 
     (void)arg;
     ali_span_stats(&stats);
-    unit_child_require(foreign_add(&f,
-                                   (char *)ali_region.metas + stats.metadata_bytes +
-                                       4 * ALI_SLICE_BYTES,
-                                   ali_os_page_bytes));
+    unit_child_require(
+        foreign_add(&f, (char *)ali_region.metas + stats.metadata_bytes + 4 * ALI_SLICE_BYTES,
+                    ali_os_page_bytes));
     while (got < 10000 && (m.span = ali_span_alloc(&request, &zero)) != NULL)
         got++;
     unit_child_require(got < 10000);

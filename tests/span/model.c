@@ -66,8 +66,7 @@ bool model_take(struct model_span *m, const struct ali_span_request *request, ui
                        : request->slices;
     m->pattern = pattern;
     assert_int_equal(ali_span_slices(m->span), m->slices);
-    assert_int_equal((uintptr_t)ali_span_base(m->span) %
-                         (request->align_slices << ALI_SLICE_SHIFT),
+    assert_int_equal((uintptr_t)ali_span_base(m->span) % (request->align_slices << ALI_SLICE_SHIFT),
                      0);
     if (zero)
         assert_true(model_reads_zero(ali_span_base(m->span), m->committed * ALI_SLICE_BYTES));

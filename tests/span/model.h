@@ -11,7 +11,8 @@ struct model_span {
     uint64_t pattern;
 };
 
-/* False when ali_span_alloc says NULL. Checks alignment, the promise of zero and the client area. */
+/* False when ali_span_alloc says NULL. Checks alignment, the promise of zero and the client area.
+ */
 bool model_take(struct model_span *m, const struct ali_span_request *request, uint64_t pattern);
 
 /* Checks the pattern and frees. */

@@ -9,7 +9,10 @@
 static struct model_span spans[SPANS];
 static struct ali_random random_state;
 
-static uint64_t below(uint64_t n) { return ali_random_next(&random_state) % n; }
+static uint64_t below(uint64_t n)
+{
+    return ali_random_next(&random_state) % n;
+}
 
 static size_t random_slices(void)
 {

@@ -1,11 +1,10 @@
-/* Threads that allocate, resize, free and purge spans, while the main thread forks: each child checks
- * every invariant and uses the layer itself. */
+/* Threads that allocate, resize, free and purge spans, while the main thread forks: each child
+ * checks every invariant and uses the layer itself. */
 #include "unit.h"
 
 #include <pthread.h>
 
 #include "span/model.h"
-
 
 #define THREADS 4
 #define SPANS 24
