@@ -16,9 +16,55 @@ uint32_t ali_stamp_now(void)
     return (uint32_t)(ali_os_now_ms() >> ALI_STAMP_SHIFT);
 }
 
+/* --- regret ------------------------------------------------------------------------------------
+ *
+ * A program that frees much and takes it again a moment later pays for every page anew (about 1300
+ * ns each). What the cap has purged and is wanted again within REGRET_MS raises the cap by as
+ * much, up to what was once in use and REGRET_MAX_SLICES; the raise ends when it has not been
+ * confirmed for REGRET_KEEP_MS. A program that frees once and goes idle never gets there. */
+
+#define REGRET_MS 200U
+#define REGRET_KEEP_MS 2000U
+#define REGRET_MAX_SLICES ((uint32_t)(256 * ALI_MIB >> ALI_SLICE_SHIFT))
+
+void ali_regret_purged_locked(uint32_t slices)
+{
+    ali_spans.regret_open += slices;
+    ali_spans.regret_open_ms = ali_os_now_ms();
+}
+
+void ali_regret_taken_locked(uint32_t slices)
+{
+    struct ali_span_state *g = &ali_spans;
+    uint64_t now;
+    uint32_t most, again;
+
+    if (ali_likely(g->regret_open == 0))
+        return;
+    now = ali_os_now_ms();
+    if (now - g->regret_open_ms > REGRET_MS) {
+        g->regret_open = 0;
+        return;
+    }
+    again = slices < g->regret_open ? slices : g->regret_open;
+    g->regret_open -= again;
+    most = g->peak_used < REGRET_MAX_SLICES ? g->peak_used : REGRET_MAX_SLICES;
+    g->regret_slices = most - g->regret_slices > again ? g->regret_slices + again : most;
+    g->regret_ms = now;
+}
+
+static void regret_expire_locked(void)
+{
+    struct ali_span_state *g = &ali_spans;
+
+    if (g->regret_slices != 0 && ali_os_now_ms() - g->regret_ms > REGRET_KEEP_MS)
+        g->regret_slices = 0;
+}
+
 uint32_t ali_dirty_cap_slices(void)
 {
-    uint64_t cap = (ali_options.dirty_max_bytes >> ALI_SLICE_SHIFT) + ali_spans.used / 8;
+    uint64_t cap = (ali_options.dirty_max_bytes >> ALI_SLICE_SHIFT) + ali_spans.used / 8 +
+                   ali_spans.regret_slices;
 
     if (ali_options.purge_delay_ms == 0)
         return 0;
@@ -147,11 +193,13 @@ void ali_purge_to_cap(void)
         return;
     }
     g->purge_retry_ms = 0;
+    regret_expire_locked();
     do {
         cap = ali_dirty_cap_slices();
         cap -= cap / 4;
         dirty = atomic_load_explicit(&g->dirty, memory_order_relaxed);
         done = dirty > cap ? purge_some_locked(dirty - cap, ali_stamp_now()) : 0;
+        ali_regret_purged_locked(done);
     } while (done > 0);
     ali_unlock(&g->lock);
 }
@@ -163,6 +211,7 @@ static ALI_NOINLINE void tick_due(uint64_t now_ms)
 
     if (!ali_try_lock(&g->lock))
         return;
+    regret_expire_locked();
     if (newest > 0)
         (void)purge_some_locked(UINT32_MAX / 2, (uint32_t)newest - 1);
     ali_purge_due_set_locked();

@@ -11,7 +11,7 @@
 
 #include <errno.h>
 
-#define HUGE_FROM_SLICES ((uint32_t)(16 * ALI_MIB >> ALI_SLICE_SHIFT))
+#define HUGE_FROM_SLICES ((uint32_t)(8 * ALI_MIB >> ALI_SLICE_SHIFT))
 
 bool ali_used_charge_locked(uint32_t slices)
 {
@@ -199,6 +199,8 @@ struct ali_span *ali_span_take(const struct ali_fit *fit, enum ali_span_kind kin
     }
     if (error)
         g->used -= fit->slices;
+    else if (!t.dirty)
+        ali_regret_taken_locked(fit->slices);
     ali_unlock(&g->lock);
     if (error) {
         ali_span_fail(ALLOT_CAUSE_OS, error, fit->commit);
@@ -268,11 +270,13 @@ void ali_free_range(uint32_t at, uint32_t slices, enum ali_slice_backing backing
     uint32_t stamp = ali_stamp_now();
     bool above;
 
-    if (slices >= ALI_UNMAP_SLICES) {
+    ali_lock(&g->lock);
+    if (slices >= ALI_UNMAP_SLICES && slices > ali_dirty_cap_slices()) {
+        ali_regret_purged_locked(slices);
+        ali_unlock(&g->lock);
         free_unmap(at, slices);
         return;
     }
-    ali_lock(&g->lock);
     g->used -= slices;
     ali_free_release_locked(at, slices, mark_free(at, slices, backing), stamp);
     above = atomic_load_explicit(&g->dirty, memory_order_relaxed) > ali_dirty_cap_slices();

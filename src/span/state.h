@@ -50,6 +50,9 @@ struct ali_span_state {
     uint32_t age_oldest, age_newest;
     uint64_t limit_slices;   /* of the process; UINT64_MAX when there is none */
     uint64_t purge_retry_ms; /* purging failed: the cap is not enforced before this time */
+    /* Regret (purge.c): what was purged a moment ago and is wanted again raises the cap. */
+    uint32_t regret_open, regret_slices;
+    uint64_t regret_open_ms, regret_ms;
     _Atomic(bool) huge;      /* huge pages are asked for from now on */
 
     /* The growing token. Its holder alone writes the metas_ fields. */
@@ -250,6 +253,10 @@ void ali_span_fail(enum allot_cause cause, int error, uint32_t slices);
 uint32_t ali_stamp_now(void);
 uint32_t ali_dirty_cap_slices(void);
 void ali_purge_to_cap(void);
+
+/* `slices` were purged for the cap; `slices` that are not resident were taken. */
+void ali_regret_purged_locked(uint32_t slices);
+void ali_regret_taken_locked(uint32_t slices);
 
 /* The OS refused to give `slices` slices: unmaps that much of free spans, all if there is less.
  * Releases the lock meanwhile. The number of slices given back. */
