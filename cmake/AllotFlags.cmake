@@ -23,7 +23,7 @@ if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
     # An alias of malloc is not given malloc's attributes, which clang could not copy.
     list(APPEND allot_warnings_library -Wtrampolines -Wno-missing-attributes)
 elseif(CMAKE_C_COMPILER_ID MATCHES "Clang")
-    list(APPEND allot_warnings -Wconditional-uninitialized -Wloop-analysis -Wunreachable-code)
+    list(APPEND allot_warnings -Wloop-analysis -Wunreachable-code)
     list(APPEND allot_warnings_library -Wmissing-variable-declarations
          -Wno-implicit-int-float-conversion)
 endif()

@@ -1,11 +1,12 @@
 # allot_unit_test(NAME SOURCES... [FAKE] [ABI] [SERIAL] [LIBS lib...] [ARGS arg...]
-#                 [TIMEOUT s] [LABELS l...])
+#                 [TIMEOUT s] [LABELS l...] [NOT_UNDER address|thread...])
 #     A cmocka program over the objects of the library, so that internals are reachable by
 #     their headers. Run in every build.
 #     FAKE  tests/fake stands between the layers and the OS. A function that it calls
 #           __wrap_X replaces X and reaches the real one as __real_X. If it defines no
 #           __wrap_ at all, it replaces src/plat as a whole.
 #     ABI   link src/abi too: malloc itself is ours. Left out under a sanitizer.
+#     NOT_UNDER  left out under these sanitizers, whose shadow memory the test cannot bear.
 #
 # allot_test_program(NAME SOURCES... [LINK target...] [OPTIONS flag...] [EVERY_BUILD])
 #     A program for a script test, at build/tests/NAME. Links libc and LINK only.
@@ -21,7 +22,8 @@
 #     A libFuzzer target over the objects of the library, in the preset fuzz only. Its test makes
 #     a fixed number of runs from a fixed seed, with the corpus fuzz/corpus/NAME if there is one.
 #
-# Tests run in parallel; SERIAL ones run alone. The default timeout is 120 s.
+# Tests run in parallel; SERIAL ones run alone. The default timeout is 120 s, three
+# times that and any other under a sanitizer.
 
 if(NOT ALLOT_SANITIZE AND NOT ALLOT_COVERAGE AND CMAKE_BUILD_TYPE STREQUAL "Release"
    AND NOT ALLOT_MUSL AND NOT CMAKE_CROSSCOMPILING)
@@ -59,6 +61,9 @@ endif()
 function(allot_test_properties name serial timeout labels)
     if(NOT timeout)
         set(timeout 120)
+    endif()
+    if(ALLOT_SANITIZE)
+        math(EXPR timeout "3 * ${timeout}")
     endif()
     set(scratch "${CMAKE_BINARY_DIR}/tests/scratch/${name}")
     file(MAKE_DIRECTORY "${scratch}")
@@ -117,10 +122,15 @@ endif()
 # --- functions -----------------------------------------------------------------------------
 
 function(allot_unit_test name)
-    cmake_parse_arguments(T "FAKE;ABI;SERIAL" "TIMEOUT" "LIBS;LABELS;ARGS" ${ARGN})
+    cmake_parse_arguments(T "FAKE;ABI;SERIAL" "TIMEOUT" "LIBS;LABELS;ARGS;NOT_UNDER" ${ARGN})
     if(NOT ALLOT_HAVE_CMOCKA OR (T_ABI AND ALLOT_SANITIZE))
         return()
     endif()
+    foreach(sanitizer IN LISTS T_NOT_UNDER)
+        if(ALLOT_SANITIZE MATCHES "${sanitizer}")
+            return()
+        endif()
+    endforeach()
     set(objects ${ALLOT_LIB_OBJECTS})
     if(T_ABI)
         set(objects ${ALLOT_MALLOC_OBJECTS})

@@ -85,13 +85,14 @@ static void bytes_when_end_is_given_stop_there(void **state)
 static void u64_when_only_digits_is_parsed(void **state)
 {
     const char *s = "0042";
+    const char *bad = "4x";
     uint64_t v = 1;
 
     (void)state;
     assert_true(ali_parse_u64(s, s + 4, &v));
     assert_int_equal(v, 42);
     assert_false(ali_parse_u64(s, s, &v));
-    assert_false(ali_parse_u64("4x", "4x" + 2, &v));
+    assert_false(ali_parse_u64(bad, bad + 2, &v));
     assert_int_equal(v, 42);
 }
 
