@@ -4,13 +4,21 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#ifdef __GLIBC__
+#include <execinfo.h>
+#endif
 
 #include "plat/plat.h"
 
 /* Large enough to be mappings without a file of their own. */
 static char zeros[1 << 20];
-static int number = 5;
+static int some_data = 5;
 
 static void expect(const void *p, enum ali_os_place place, const char *in_name)
 {
@@ -27,7 +35,7 @@ static void locate_when_code_or_data_names_the_file(void **state)
 {
     (void)state;
     expect((const void *)(uintptr_t)&expect, ALI_OS_STATIC, "plat_locate");
-    expect(&number, ALI_OS_STATIC, "plat_locate");
+    expect(&some_data, ALI_OS_STATIC, "plat_locate");
     expect("a constant", ALI_OS_STATIC, "plat_locate");
     expect(zeros, ALI_OS_STATIC, NULL);
     expect(zeros + sizeof zeros - 1, ALI_OS_STATIC, NULL);
@@ -174,25 +182,135 @@ static void backtrace_when_through_libc_reaches_the_caller(void **state)
     assert_true(has_frame(caller));
 }
 
+static void on_signal(int number)
+{
+    (void)number;
+    count = ali_os_backtrace(frames, 64);
+}
+
+static ALI_NOINLINE uintptr_t raise_something(void)
+{
+    raise(SIGUSR1);
+    keep++;
+    return (uintptr_t)__builtin_return_address(0);
+}
+
+/* The frame of the interrupted code is not a call's, and the handler may have a stack of its own,
+ * below or above. */
+static void backtrace_when_in_a_signal_handler_reaches_the_interrupted(void **state)
+{
+    static char own_stack[64 << 10];
+    const stack_t stack = {.ss_sp = own_stack, .ss_size = sizeof own_stack};
+    const stack_t none = {.ss_flags = SS_DISABLE};
+    struct sigaction action = {.sa_handler = on_signal};
+
+    (void)state;
+#if !defined(__x86_64__)
+    skip(); /* the kernel's trampoline tells no return address there */
+#endif
+    for (unsigned i = 0; i < 2; i++) {
+        action.sa_flags = i == 1 ? SA_ONSTACK : 0;
+        assert_int_equal(sigaltstack(i == 1 ? &stack : &none, NULL), 0);
+        assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+        count = 0;
+        assert_true(has_frame(raise_something()));
+    }
+    assert_int_equal(sigaltstack(&none, NULL), 0);
+    (void)signal(SIGUSR1, SIG_DFL);
+}
+
+#ifdef __GLIBC__
+static void *others[64];
+static size_t other_count;
+
+static ALI_NOINLINE void both(unsigned level)
+{
+    /* moves the stack by an amount that the compiler does not know */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Walloca"
+    char *volatile room = __builtin_alloca(level * 48 + 16);
+#pragma GCC diagnostic pop
+
+    room[0] = 0;
+    if (level == 0) {
+        other_count = (size_t)backtrace(others, 64);
+        count = ali_os_backtrace(frames, 64);
+    } else {
+        both(level - 1);
+    }
+    keep++;
+}
+
+/* All but the innermost frame, whose return address is another one, up to the start of the
+ * program. */
+static void backtrace_when_compared_agrees_with_the_c_librarys(void **state)
+{
+    (void)state;
+    both(9);
+    assert_true(count > 12);
+    assert_int_equal(count, other_count);
+    for (size_t i = 1; i < count; i++)
+        assert_int_equal(frames[i], (uintptr_t)others[i]);
+}
+#endif
+
+static void deny_copying(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {.len = ALI_ARRAY_COUNT(filter), .filter = filter};
+
+    unit_child_require(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    unit_child_require(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+static void backtrace_without_copying(void *arg)
+{
+    (void)arg;
+    deny_copying();
+    recurse(DEPTH);
+    unit_child_require(count >= DEPTH + 1);
+    for (unsigned level = 0; level <= DEPTH; level++)
+        unit_child_require(has_frame(expected[level]));
+}
+
+static void backtrace_when_the_kernel_denies_copying_reads_the_map_table(void **state)
+{
+    (void)state;
+    assert_true(unit_succeeded(unit_in_child(backtrace_without_copying, NULL)));
+}
+
+/* Overwrites what lies above in the stack with what looks like addresses and what does not, then
+ * leaves without returning. */
 static void backtrace_of_smashed_stack(void *arg)
 {
-    void **frame = __builtin_frame_address(0);
-    uintptr_t some[16];
+    struct ali_random r = {.state = (uintptr_t)arg};
+    volatile uintptr_t *words = (volatile uintptr_t *)__builtin_frame_address(0);
+    uintptr_t some[64];
 
-    (void)arg;
-    for (unsigned i = 0; i < 64; i++) {
-        void *saved = frame[0];
+    for (unsigned i = 0; i < 40; i++) {
+        uint64_t dice = ali_random_next(&r);
 
-        frame[0] = (void *)((uintptr_t)i * UINT64_C(0x0123456789abcdef));
-        (void)ali_os_backtrace(some, 16);
-        frame[0] = saved;
+        if (dice % 4 == 0)
+            words[i] = dice >> (dice >> 8) % 64;
+        else if (dice % 4 == 1)
+            words[i] = (uintptr_t)&words[(dice >> 8) % 64];
+        else if (dice % 4 == 2)
+            words[i] = (uintptr_t)&recurse + (dice >> 8) % 200;
     }
+    unit_child_require(ali_os_backtrace(some, 64) <= 64);
+    _exit(0);
 }
 
 static void backtrace_when_the_stack_is_damaged_does_not_fault(void **state)
 {
     (void)state;
-    assert_true(unit_succeeded(unit_in_child(backtrace_of_smashed_stack, NULL)));
+    for (uintptr_t seed = 1; seed <= 200; seed++)
+        assert_true(unit_succeeded(unit_in_child(backtrace_of_smashed_stack, (void *)seed)));
 }
 
 static int start(void **state)
@@ -214,6 +332,11 @@ int main(void)
         cmocka_unit_test(backtrace_when_nested_has_every_caller_in_order),
         cmocka_unit_test(backtrace_when_room_is_short_keeps_the_innermost),
         cmocka_unit_test(backtrace_when_through_libc_reaches_the_caller),
+        cmocka_unit_test(backtrace_when_in_a_signal_handler_reaches_the_interrupted),
+#ifdef __GLIBC__
+        cmocka_unit_test(backtrace_when_compared_agrees_with_the_c_librarys),
+#endif
+        cmocka_unit_test(backtrace_when_the_kernel_denies_copying_reads_the_map_table),
         cmocka_unit_test(backtrace_when_the_stack_is_damaged_does_not_fault),
     };
 

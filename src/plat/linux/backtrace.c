@@ -86,16 +86,21 @@ static const struct ali_image *image_of(struct walk *w, uintptr_t code)
     return image;
 }
 
+static bool information_of(struct walk *w, uintptr_t code, struct ali_cfi *cfi)
+{
+    const struct ali_image *image = image_of(w, code);
+
+    return image != NULL && image->unwind != 0 &&
+           ali_cfi_find(&w->reader, image->unwind, code, cfi);
+}
+
 static bool step_by_information(struct walk *w)
 {
     /* A call may be the last instruction of a function: what it returns to is in the next one. */
     const uintptr_t code = w->registers.pc - (w->registers.exact ? 0 : 1);
-    const struct ali_image *image = image_of(w, code);
     struct ali_cfi cfi;
 
-    return image != NULL && image->unwind != 0 &&
-           ali_cfi_find(&w->reader, image->unwind, code, &cfi) &&
-           ali_cfi_step(&w->reader, &cfi, code, &w->registers);
+    return information_of(w, code, &cfi) && ali_cfi_step(&w->reader, &cfi, code, &w->registers);
 }
 
 static bool is_return_address(struct walk *w, uintptr_t address)
@@ -105,6 +110,14 @@ static bool is_return_address(struct walk *w, uintptr_t address)
     return address > sizeof code &&
            ali_reader_copy(&w->reader, code, address - sizeof code, sizeof code) &&
            ends_with_call(code, sizeof code);
+}
+
+/* What a signal handler returns to was never called. */
+static bool is_signal_return(struct walk *w, uintptr_t address)
+{
+    struct ali_cfi cfi;
+
+    return information_of(w, address - 1, &cfi) && cfi.signal_frame;
 }
 
 static bool step_by_record(struct walk *w)
@@ -143,7 +156,7 @@ static bool step(struct walk *w)
         if (w->registers.exact || before.exact)
             return true;
         if (w->registers.r[ALI_REG_STACK] > before.r[ALI_REG_STACK] &&
-            is_return_address(w, w->registers.pc))
+            (is_return_address(w, w->registers.pc) || is_signal_return(w, w->registers.pc)))
             return true;
     }
     w->registers = before;
