@@ -8,11 +8,11 @@
 #include <stdint.h>
 
 struct ali_text {
-    char *at;         /* next byte to write */
-    char *end;        /* last byte of the buffer, kept for the terminator */
+    char *at;  /* next byte to write */
+    char *end; /* last byte of the buffer, kept for the terminator */
     char *start;
-    char *line;       /* start of the line */
-    char *cell;       /* what ali_text_pad pads: since the last newline or pad */
+    char *line; /* start of the line */
+    char *cell; /* what ali_text_pad pads: since the last newline or pad */
     bool cut;
 };
 
@@ -21,8 +21,8 @@ void ali_text_str(struct ali_text *t, const char *s);
 void ali_text_char(struct ali_text *t, char c);
 void ali_text_u64(struct ali_text *t, uint64_t v);
 void ali_text_i64(struct ali_text *t, int64_t v);
-void ali_text_hex(struct ali_text *t, uint64_t v);                 /* 0x... */
-void ali_text_bytes(struct ali_text *t, uint64_t bytes);           /* 12.3 MiB */
+void ali_text_hex(struct ali_text *t, uint64_t v);       /* 0x... */
+void ali_text_bytes(struct ali_text *t, uint64_t bytes); /* 12.3 MiB */
 /* Fills with spaces so that the line is `column` wide; `right`: in front of what was written since
  * the last newline or pad, so that it ends there. */
 void ali_text_pad(struct ali_text *t, size_t column, bool right);
@@ -33,9 +33,13 @@ void ali_text_pad(struct ali_text *t, size_t column, bool right);
 void ali_text_printf(struct ali_text *t, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-static inline size_t ali_text_length(const struct ali_text *t) { return (size_t)(t->at - t->start); }
+static inline size_t ali_text_length(const struct ali_text *t)
+{
+    return (size_t)(t->at - t->start);
+}
 
-/* Parses "123", "12K", "4MiB", "1G" or "25%" of `whole`; false when it is none of these or overflows. */
+/* Parses "123", "12K", "4MiB", "1G" or "25%" of `whole`; false when it is none of these or
+ * overflows. */
 bool ali_parse_bytes(const char *s, const char *end, uint64_t whole, uint64_t *bytes);
 bool ali_parse_u64(const char *s, const char *end, uint64_t *value);
 /* Parses "250ms", "10s", "2m" or a bare number of milliseconds. */

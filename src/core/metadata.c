@@ -100,6 +100,7 @@ void ali_metadata_offer(void *at, size_t bytes)
 {
     struct range rest = {at, (char *)at + bytes};
 
+    memset(at, 0, bytes); /* pieces are zero when new */
     atomic_fetch_add_explicit(&store.mapped_bytes, bytes, memory_order_relaxed);
     store_offer(rest);
 }

@@ -14,8 +14,8 @@ int ali_observe(const struct ali_observer *observer)
         return 0;
     }
     /* release: pairs with the acquire in ali_observer_now, which then sees the struct's fields */
-    if (atomic_compare_exchange_strong_explicit(&ali_observer_current, &now, observer, memory_order_release,
-                                                memory_order_relaxed))
+    if (atomic_compare_exchange_strong_explicit(&ali_observer_current, &now, observer,
+                                                memory_order_release, memory_order_relaxed))
         return 0;
     return now == observer ? 0 : -EBUSY;
 }

@@ -96,7 +96,8 @@ bool ali_os_is_secure(void);
 uint64_t ali_os_limit_address_space(void);
 uint64_t ali_os_limit_data(void);
 
-/* Memory of the machine or of the container (cgroup v2, v1), the smaller; 0 when unknown. Reads files. */
+/* Memory of the machine or of the container (cgroup v2, v1), the smaller; 0 when unknown. Reads
+ * files. */
 uint64_t ali_os_memory_bytes(void);
 
 struct ali_os_usage {
@@ -105,13 +106,21 @@ struct ali_os_usage {
     uint64_t minor_faults;
     uint64_t major_faults;
     uint64_t virtual_bytes;
-    uint64_t data_bytes;          /* what RLIMIT_DATA counts, and the stack */
+    uint64_t data_bytes; /* what RLIMIT_DATA counts, and the stack */
 };
 void ali_os_usage(struct ali_os_usage *usage);
 
 /* --- diagnosis (slow, for reports) -------------------------------------------------------- */
 
-enum ali_os_place { ALI_OS_UNMAPPED, ALI_OS_STACK, ALI_OS_STATIC, ALI_OS_BRK, ALI_OS_FILE, ALI_OS_ANON, ALI_OS_UNKNOWN };
+enum ali_os_place {
+    ALI_OS_UNMAPPED,
+    ALI_OS_STACK,
+    ALI_OS_STATIC,
+    ALI_OS_BRK,
+    ALI_OS_FILE,
+    ALI_OS_ANON,
+    ALI_OS_UNKNOWN
+};
 
 /* What the address is in, from /proc/self/maps; `name` receives the file or segment name. */
 enum ali_os_place ali_os_locate(const void *p, char *name, size_t name_bytes);

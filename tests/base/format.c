@@ -56,8 +56,8 @@ static void numbers_when_extreme_are_exact(void **state)
     ali_text_hex(&text, UINT64_MAX);
     ali_text_char(&text, ' ');
     ali_text_hex(&text, 0);
-    assert_string_equal(
-        buffer, "0 18446744073709551615 -9223372036854775808 0xffffffffffffffff 0x0");
+    assert_string_equal(buffer,
+                        "0 18446744073709551615 -9223372036854775808 0xffffffffffffffff 0x0");
 }
 
 static void bytes_when_formatted_have_one_decimal(void **state)

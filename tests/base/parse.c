@@ -46,9 +46,23 @@ static void bytes_when_well_formed_are_parsed(void **state)
 
 static void bytes_when_malformed_are_refused_and_left_alone(void **state)
 {
-    static const char *const cases[] = {"",     "K",     "-1",    "1.5K",  "12X",  "12KB",  "12Ki",
-                                        "12 K", " 12",   "12KiBx", "1%%",  "%",    "0x10",  "12MM",
-                                        "18446744073709551616", "18014398509481984K", "16777216T"};
+    static const char *const cases[] = {"",
+                                        "K",
+                                        "-1",
+                                        "1.5K",
+                                        "12X",
+                                        "12KB",
+                                        "12Ki",
+                                        "12 K",
+                                        " 12",
+                                        "12KiBx",
+                                        "1%%",
+                                        "%",
+                                        "0x10",
+                                        "12MM",
+                                        "18446744073709551616",
+                                        "18014398509481984K",
+                                        "16777216T"};
 
     (void)state;
     for (size_t i = 0; i < ALI_ARRAY_COUNT(cases); i++) {

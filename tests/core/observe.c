@@ -49,8 +49,8 @@ static void interval_when_drawn_often_is_exponential(void **state)
     static const struct {
         double above; /* in means */
         double share;
-    } cases[] = {{0.1, 0.904837}, {0.693147, 0.5},   {1, 0.367879},
-                 {2, 0.135335},   {4, 0.0183156}, {7, 0.000911882}};
+    } cases[] = {{0.1, 0.904837}, {0.693147, 0.5}, {1, 0.367879},
+                 {2, 0.135335},   {4, 0.0183156},  {7, 0.000911882}};
     static const uint64_t mean = 1 << 20;
 
     (void)state;

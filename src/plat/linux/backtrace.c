@@ -1,60 +1,23 @@
-/* Return addresses, for reports of a program that may have damaged its own stack.
+/* Call stacks, for reports of programs that may have damaged their own.
  *
- * Frame records (saved frame pointer, return address) are followed first: every read is bounded,
- * so nothing can fault, and every return address must stand behind a call instruction, because in
- * code without frame pointers the register holds anything. Where that gives less than a chain,
- * the unwinder of libgcc is asked, if the program has brought it along: it is never loaded for
- * this, since loading allocates. */
-#include <unwind.h>
-
-#include "plat/linux/linux.h"
-
-#pragma weak _Unwind_Backtrace
-#pragma weak _Unwind_GetIP
+ * Each frame is left by the call-frame information of its code, and where there is none by the
+ * frame record (saved frame pointer, return address) that code with frame pointers keeps. Since
+ * that register holds anything in other code, a return address found so must stand behind a call
+ * instruction. All memory is read so that nothing can fault; the loader is not asked for
+ * anything, so a report from inside it cannot wait for its locks. */
+#include "plat/linux/unwind.h"
 
 enum {
-    FRAME_GAP_MAX = 1 << 20, /* a larger step is not a frame */
-    CHAIN_MIN = 3,           /* fewer frames than this are no chain */
+    FRAME_GAP_MAX = 1 << 20, /* a larger step is not a frame record */
+    IMAGES = 4,
 };
 
-struct frame_record {
-    uintptr_t next;
-    uintptr_t return_address;
+struct walk {
+    struct ali_reader reader;
+    struct ali_registers registers;
+    struct ali_image images[IMAGES]; /* of the last frames, newest replaces oldest */
+    unsigned next_image;
 };
-
-/* How stack memory is read: by the kernel, or directly inside a mapping known to be there. */
-struct stack_reader {
-    uintptr_t low;
-    uintptr_t high;
-    bool probe;
-};
-
-static struct stack_reader reader_make(const void *here)
-{
-    struct stack_reader r = {.probe = true, .high = UINTPTR_MAX};
-    struct ali_mapping line;
-    struct frame_record record;
-
-    if (ali_probe_read(&record, (uintptr_t)here, sizeof record))
-        return r;
-    r.probe = false;
-    r.high = 0;
-    if (ali_maps_find(here, &line)) {
-        r.low = line.start;
-        r.high = line.end;
-    }
-    return r;
-}
-
-static bool read_record(const struct stack_reader *r, uintptr_t at, struct frame_record *record)
-{
-    if (r->probe)
-        return ali_probe_read(record, at, sizeof *record);
-    if (at < r->low || r->high - at < sizeof *record || at >= r->high)
-        return false;
-    memcpy(record, (const void *)at, sizeof *record);
-    return true;
-}
 
 #if defined(__x86_64__)
 
@@ -74,6 +37,11 @@ static uintptr_t strip_signature(uintptr_t address)
 {
     return address;
 }
+
+#define CAPTURE(regs)                                                                              \
+    __asm__ volatile("leaq 0f(%%rip), %0\n0:\n\tmovq %%rbp, %1\n\tmovq %%rsp, %2"                  \
+                     : "=&r"((regs)->pc), "=&r"((regs)->r[ALI_REG_FRAME]),                         \
+                       "=&r"((regs)->r[ALI_REG_STACK]))
 
 #else
 
@@ -95,68 +63,113 @@ static uintptr_t strip_signature(uintptr_t address)
     return x30;
 }
 
+#define CAPTURE(regs)                                                                              \
+    __asm__ volatile("adr %0, .\n\tmov %1, x29\n\tmov %2, sp\n\tmov %3, x30"                       \
+                     : "=&r"((regs)->pc), "=&r"((regs)->r[ALI_REG_FRAME]),                         \
+                       "=&r"((regs)->r[ALI_REG_STACK]), "=&r"((regs)->r[ALI_REG_RETURN]))
+
 #endif
 
-static bool is_return_address(const struct stack_reader *r, uintptr_t address)
+static const struct ali_image *image_of(struct walk *w, uintptr_t code)
+{
+    struct ali_image *image = &w->images[w->next_image % IMAGES];
+
+    for (unsigned i = 0; i < IMAGES; i++) {
+        if (code >= w->images[i].start && code < w->images[i].end)
+            return &w->images[i];
+    }
+    if (!ali_image_find(&w->reader, code, image)) {
+        image->end = 0;
+        return NULL;
+    }
+    w->next_image++;
+    return image;
+}
+
+static bool information_of(struct walk *w, uintptr_t code, struct ali_cfi *cfi)
+{
+    const struct ali_image *image = image_of(w, code);
+
+    return image != NULL && image->unwind != 0 &&
+           ali_cfi_find(&w->reader, image->unwind, code, cfi);
+}
+
+static bool step_by_information(struct walk *w)
+{
+    /* A call may be the last instruction of a function: what it returns to is in the next one. */
+    const uintptr_t code = w->registers.pc - (w->registers.exact ? 0 : 1);
+    struct ali_cfi cfi;
+
+    return information_of(w, code, &cfi) && ali_cfi_step(&w->reader, &cfi, code, &w->registers);
+}
+
+static bool is_return_address(struct walk *w, uintptr_t address)
 {
     uint8_t code[8];
 
-    if (address < 4096 || address >> 56 != 0)
-        return false;
-    if (!r->probe) /* only the stack can be read then */
-        return true;
-    return ali_probe_read(code, address - sizeof code, sizeof code) &&
+    return address > sizeof code &&
+           ali_reader_copy(&w->reader, code, address - sizeof code, sizeof code) &&
            ends_with_call(code, sizeof code);
 }
 
-static size_t follow_records(uintptr_t at, uintptr_t *frames, size_t max)
+/* What a signal handler returns to was never called. */
+static bool is_signal_return(struct walk *w, uintptr_t address)
 {
-    struct stack_reader reader = reader_make((const void *)at);
-    struct frame_record record;
-    size_t count = 0;
+    struct ali_cfi cfi;
 
-    while (count < max && read_record(&reader, at, &record)) {
-        record.return_address = strip_signature(record.return_address);
-        if (!is_return_address(&reader, record.return_address))
-            break;
-        frames[count++] = record.return_address;
-        if (record.next <= at || record.next - at > FRAME_GAP_MAX || record.next % 8 != 0)
-            break;
-        at = record.next;
-    }
-    return count;
+    return information_of(w, address - 1, &cfi) && cfi.signal_frame;
 }
 
-struct unwind_state {
-    uintptr_t *frames;
-    size_t max;
-    size_t count;
-    bool inside; /* still in our own function */
-};
-
-static _Unwind_Reason_Code unwind_step(struct _Unwind_Context *context, void *arg)
+static bool step_by_record(struct walk *w)
 {
-    struct unwind_state *s = arg;
-    uintptr_t ip = _Unwind_GetIP(context);
+    struct ali_registers *r = &w->registers;
+    const uintptr_t at = r->r[ALI_REG_FRAME];
+    struct {
+        uintptr_t next;
+        uintptr_t return_address;
+    } record;
 
-    if (s->inside) {
-        s->inside = false;
-        return _URC_NO_REASON;
+    if (at % sizeof(uintptr_t) != 0 || at < r->r[ALI_REG_STACK] ||
+        at - r->r[ALI_REG_STACK] > FRAME_GAP_MAX ||
+        !ali_reader_copy(&w->reader, &record, at, sizeof record))
+        return false;
+    record.return_address = strip_signature(record.return_address);
+    if (!is_return_address(w, record.return_address))
+        return false;
+    r->pc = record.return_address;
+    r->exact = false;
+    r->r[ALI_REG_FRAME] = record.next;
+    r->r[ALI_REG_STACK] = at + sizeof record;
+    return true;
+}
+
+/* From a frame to its caller. The stack shrinks on the way out, except from a signal handler that
+ * had a stack of its own. */
+static bool step(struct walk *w)
+{
+    const struct ali_registers before = w->registers;
+
+    if (step_by_information(w)) {
+        w->registers.pc = strip_signature(w->registers.pc);
+        if (w->registers.pc == 0)
+            return false;
+        if (w->registers.exact || before.exact)
+            return true;
+        if (w->registers.r[ALI_REG_STACK] > before.r[ALI_REG_STACK] &&
+            (is_return_address(w, w->registers.pc) || is_signal_return(w, w->registers.pc)))
+            return true;
     }
-    if (ip == 0 || s->count == s->max)
-        return _URC_END_OF_STACK;
-    s->frames[s->count++] = ip;
-    return _URC_NO_REASON;
+    w->registers = before;
+    return step_by_record(w);
 }
 
 ALI_NOINLINE size_t ali_os_backtrace(uintptr_t *frames, size_t max)
 {
-    const void *here = __builtin_frame_address(0);
-    struct unwind_state s = {frames, max, 0, true};
-    size_t count = follow_records((uintptr_t)here, frames, max);
+    struct walk w = {.registers.exact = true};
+    size_t count = 0;
 
-    if (count >= CHAIN_MIN || count == max || _Unwind_Backtrace == NULL || _Unwind_GetIP == NULL)
-        return count;
-    _Unwind_Backtrace(unwind_step, &s);
-    return s.count > count ? s.count : follow_records((uintptr_t)here, frames, max);
+    CAPTURE(&w.registers);
+    while (count < max && step(&w))
+        frames[count++] = w.registers.pc;
+    return count;
 }

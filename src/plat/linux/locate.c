@@ -3,12 +3,7 @@
  * A module (the program or a library) is several mappings of one file in a row, of which one is
  * executable, and maybe anonymous memory behind them for what the file does not store (.bss). How
  * far that goes the module's program headers tell. */
-#include <elf.h>
-#include <link.h>
-
 #include "plat/linux/linux.h"
-
-enum { HEADERS_MAX = 24 };
 
 /* What is known of the file whose mappings the scan is passing. */
 struct module {
@@ -18,25 +13,13 @@ struct module {
     bool executable;
 };
 
-/* End of the memory that the program headers at `base` claim; 0 when they cannot be read. */
-static uintptr_t image_end(uintptr_t base)
+/* End of the memory that the program headers at `start` claim; 0 when they cannot be read. */
+static uintptr_t image_end(uintptr_t start)
 {
-    ElfW(Ehdr) file;
-    ElfW(Phdr) headers[HEADERS_MAX];
-    uintptr_t low = UINTPTR_MAX;
-    uintptr_t high = 0;
+    struct ali_reader reader = {.by_table = false};
+    struct ali_image image;
 
-    if (!ali_probe_read(&file, base, sizeof file) || memcmp(file.e_ident, ELFMAG, SELFMAG) != 0 ||
-        file.e_phnum > HEADERS_MAX || file.e_phentsize != sizeof headers[0] ||
-        !ali_probe_read(headers, base + file.e_phoff, file.e_phnum * sizeof headers[0]))
-        return 0;
-    for (unsigned i = 0; i < file.e_phnum; i++) {
-        if (headers[i].p_type == PT_LOAD) {
-            low = ali_min(low, ali_align_down(headers[i].p_vaddr, ali_os_page_bytes));
-            high = ali_max(high, headers[i].p_vaddr + headers[i].p_memsz);
-        }
-    }
-    return high == 0 ? 0 : base + ali_align_up(high - low, ali_os_page_bytes);
+    return ali_image_read(&reader, start, &image) ? image.end : 0;
 }
 
 static bool same_name(const char *a, const char *b)

@@ -127,16 +127,15 @@ int ali_os_huge(void *at, size_t bytes, bool want)
 enum { RESIDENT_PAGES = 1024 };
 
 /* A range with a hole in it is refused as a whole: then its halves are asked for. */
-static size_t resident_pages(uintptr_t at, size_t pages)
+static size_t resident_pages(uintptr_t at, size_t pages, unsigned char *states)
 {
-    unsigned char states[RESIDENT_PAGES];
     long error =
         ali_sys3(SYS_mincore, ALI_ARG(at), ALI_ARG(pages * ali_os_page_bytes), ALI_ARG(states));
     size_t resident = 0;
 
     if (error == -ENOMEM && pages > 1)
-        return resident_pages(at, pages / 2) +
-               resident_pages(at + pages / 2 * ali_os_page_bytes, pages - pages / 2);
+        return resident_pages(at, pages / 2, states) +
+               resident_pages(at + pages / 2 * ali_os_page_bytes, pages - pages / 2, states);
     for (size_t i = 0; error == 0 && i < pages; i++)
         resident += states[i] & 1U;
     return resident;
@@ -144,13 +143,14 @@ static size_t resident_pages(uintptr_t at, size_t pages)
 
 size_t ali_os_resident_bytes(const void *at, size_t bytes)
 {
+    unsigned char states[RESIDENT_PAGES];
     const size_t step = RESIDENT_PAGES * ali_os_page_bytes;
     uintptr_t p = ali_align_down((uintptr_t)at, ali_os_page_bytes);
     const uintptr_t end = ali_align_up((uintptr_t)at + bytes, ali_os_page_bytes);
     size_t resident = 0;
 
     for (; p < end; p += step)
-        resident += resident_pages(p, ali_min(step, end - p) / ali_os_page_bytes);
+        resident += resident_pages(p, ali_min(step, end - p) / ali_os_page_bytes, states);
     return resident * ali_os_page_bytes;
 }
 

@@ -1,25 +1,13 @@
 /* Which file an address was loaded from, for reports. */
-#include <elf.h>
-#include <link.h>
-
 #include "plat/linux/linux.h"
-
-enum { HEADERS_MAX = 24 };
 
 /* What the addresses in the file count from, seen from the mapping of its start. */
 static uintptr_t load_base(uintptr_t start)
 {
-    ElfW(Ehdr) file;
-    ElfW(Phdr) headers[HEADERS_MAX];
+    struct ali_reader reader = {.by_table = false};
+    struct ali_image image;
 
-    if (!ali_probe_read(&file, start, sizeof file) || memcmp(file.e_ident, ELFMAG, SELFMAG) != 0 ||
-        file.e_phnum > HEADERS_MAX || file.e_phentsize != sizeof headers[0] ||
-        !ali_probe_read(headers, start + file.e_phoff, file.e_phnum * sizeof headers[0]))
-        return start;
-    for (unsigned i = 0; i < file.e_phnum; i++)
-        if (headers[i].p_type == PT_LOAD)
-            return start - ali_align_down(headers[i].p_vaddr, ali_os_page_bytes);
-    return start;
+    return ali_image_read(&reader, start, &image) ? image.bias : start;
 }
 
 bool ali_os_module(const void *p, char *name, size_t name_bytes, uintptr_t *base)
