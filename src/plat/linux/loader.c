@@ -12,7 +12,7 @@
 #include "plat/linux/linux.h"
 
 /* Only glibc has it; musl knows no RTLD_DEEPBIND. */
-extern const char *gnu_get_libc_version(void) __attribute__((weak));
+extern __typeof__(const char *(void)) gnu_get_libc_version __attribute__((weak));
 
 struct library {
     const void *inside; /* an address in it */
