@@ -58,6 +58,14 @@ void ali_stats_json(struct ali_snapshot *snapshot, const char *when);
 /* For sinks: arg points to an int. */
 void ali_sink_fd(const char *text, size_t bytes, void *arg);
 
+/* The loader asks for at least this much when it begins to open an object. */
+#define ALI_DEEPBIND_BYTES 1024
+
+/* Watches, from now on, for the loader opening an object. */
+void ali_deepbind_start(void);
+/* Called for what calloc's callers want when it is ALI_DEEPBIND_BYTES or more. */
+void ali_deepbind_watch(const void *caller);
+
 /* Remembers stderr if statistics will be said there at exit: programs close it before. */
 void ali_exit_stats_start(void);
 

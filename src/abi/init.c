@@ -15,5 +15,6 @@ __attribute__((constructor(101))) void ali_abi_start(void)
     started = true;
     ali_heap_start();
     ali_exit_stats_start();
+    ali_deepbind_start();
     errno = saved;
 }

@@ -5,38 +5,14 @@
  * alone, as everything below this layer does. */
 #include "abi/abi.h"
 
+#include "abi/names.h"
+
 ALI_ABI_BRINGS(ali_abi_start);
 ALI_ABI_BRINGS(ali_abi_glibc_anchor);
 
 void ali_abi_malloc_anchor(void)
 {
 }
-
-/* Declared here, not by libc's headers: those differ in what they have, and their attributes would
- * have the compiler reason about the very functions that are defined here. */
-void *malloc(size_t size);
-void free(void *p);
-void *calloc(size_t count, size_t size);
-void *realloc(void *p, size_t size);
-void *reallocarray(void *p, size_t count, size_t size);
-void *memalign(size_t align, size_t size);
-void *aligned_alloc(size_t align, size_t size);
-void *valloc(size_t size);
-void *pvalloc(size_t size);
-int posix_memalign(void **out, size_t align, size_t size);
-size_t malloc_usable_size(void *p);
-void cfree(void *p);
-void free_sized(void *p, size_t size);
-void free_aligned_sized(void *p, size_t align, size_t size);
-void *__libc_malloc(size_t size);
-void __libc_free(void *p);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *p, size_t size);
-void *__libc_memalign(size_t align, size_t size);
-void *__libc_valloc(size_t size);
-void *__libc_pvalloc(size_t size);
-int __posix_memalign(void **out, size_t align, size_t size);
-void __libc_cfree(void *p);
 
 static void *or_enomem(void *p)
 {
@@ -101,6 +77,18 @@ static ALI_COLD void *refuse_overflow(size_t count, size_t size, enum ali_call c
     return NULL;
 }
 
+static ALI_NOINLINE void *calloc_rest(size_t bytes, const void *caller)
+{
+    void *p;
+
+    if (bytes >= ALI_DEEPBIND_BYTES) {
+        ali_deepbind_watch(caller);
+        if (ali_heap_zalloc_hit(bytes, &p))
+            return p;
+    }
+    return or_enomem(ali_heap_zalloc(bytes, ALI_CALL_CALLOC, caller));
+}
+
 ALI_EXPORT void *calloc(size_t count, size_t size)
 {
     size_t bytes;
@@ -108,9 +96,9 @@ ALI_EXPORT void *calloc(size_t count, size_t size)
 
     if (ali_unlikely(ali_mul_overflows(count, size, &bytes)))
         return refuse_overflow(count, size, ALI_CALL_CALLOC, ALI_CALLER());
-    if (ali_likely(ali_heap_zalloc_hit(bytes, &p)))
+    if (ali_likely(bytes < ALI_DEEPBIND_BYTES && ali_heap_zalloc_hit(bytes, &p)))
         return p;
-    return or_enomem(ali_heap_zalloc(bytes, ALI_CALL_CALLOC, ALI_CALLER()));
+    return calloc_rest(bytes, ALI_CALLER());
 }
 
 static inline void *allocate(size_t size, enum ali_call call, const void *caller)

@@ -129,6 +129,18 @@ enum ali_os_place ali_os_locate(const void *p, char *name, size_t name_bytes);
  * look up in that file. False when p is in no file. */
 bool ali_os_module(const void *p, char *name, size_t name_bytes, uintptr_t *base);
 
+/* Where the dynamic loader's code and data are; 0 bytes in a static program. No system call. */
+void ali_os_loader_range(uintptr_t *start, size_t *bytes);
+
+/* Makes the C library's symbols of these names mean other functions, for every look-up from now on
+ * that would find them. False when that could not be had for all: static program, other libc,
+ * denied. Names that the C library lacks are no failure. */
+struct ali_os_redirect {
+    const char *name;
+    void (*function)(void);
+};
+bool ali_os_redirect_libc(const struct ali_os_redirect *table, size_t count);
+
 /* A function of a shared library that is loaded already, wherever it is visible; NULL when there
  * is none. May call malloc. */
 void *ali_os_loaded_function(const char *library, const char *name);
