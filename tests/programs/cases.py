@@ -87,7 +87,7 @@ END'''),
         printf 'int main(void) { return 1 +; }\n' > bad.c; gcc -c bad.c 2>/dev/null; echo "bad: $?"
         (for i in $(seq 400); do echo "int f$i(int x) { int a[9]; for (int i = 0; i < 9; i++) a[i] = x * i + $i; return a[x % 9]; }"; done) > many.c
         gcc -O2 -S -o - many.c | cksum'''),
-    Case("g++", "g++", r'''g++ -std=c++17 -O1 -o p program.cc && ./p && g++ -std=c++17 -O0 -S -o - program.cc | cksum'''),
+    Case("g++", "g++", r'''g++ -std=c++17 -O1 -o p program.cc && ./p; printf '#include <map>\nint f(std::map<int, int> m) { return m[3]; }' | g++ -x c++ -O1 -S -o - - | cksum'''),
     Case("clang", "clang", r'''clang -O2 -o p program.c && ./p && clang -O2 -S -o - program.c | cksum'''),
     Case("make", "make gcc", r'''cd project && make -s -j3 sample && ./sample && make numbers && make -n -B sample && make -pq sample 2>/dev/null | grep -c '^sample' '''),
     Case("cmake", "cmake make gcc", r'''
