@@ -33,7 +33,7 @@ __attribute__((constructor)) static void at_start(void)
         middle[i] = malloc(size_of(i));
         t_fill(middle[i], size_of(i), (unsigned)i + 1);
         if (i % 3 == 0) {
-            CHECK(t_holds(early[i], size_of(i), (unsigned)i), "a block of preinit, in a constructor");
+            CHECK(t_holds(early[i], size_of(i), (unsigned)i), "a block of preinit");
             free(early[i]);
             early[i] = NULL;
         }

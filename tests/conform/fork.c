@@ -47,12 +47,16 @@ static void wait_for(pid_t pid, long limit_ms, const char *who, long round)
             round, status);
 }
 
+/* Naps, so that eight threads on two processors leave time for the forks. */
 static void *churn(void *arg)
 {
     uint64_t seed = (uintptr_t)arg * 7919 + 1;
+    struct timespec nap = {0, 100000};
     while (!stop) {
         uint64_t r = t_random(&seed);
-        size_t size = r % 64 ? r % 3000 : r % 400000;
+        if (r % 512 == 7)
+            nanosleep(&nap, NULL);
+        size_t size = r % 256 ? r % 3000 : r % 400000;
         void *block = r & 1 << 20 ? calloc(1, size) : malloc(size);
         if (r & 1 << 21)
             block = realloc(block, size * 2 + 1);

@@ -83,6 +83,30 @@ def case_dlopen_self(context):
          context.environment(preload=False))
 
 
+def case_limit_option(context):
+    """limit= of $ALLOT gives NULL with ENOMEM as a limit of the system does."""
+    need_ours(context)
+    must(context, [context.bin / "limits", "option", "64"], 60,
+         context.environment(ALLOT="limit=64M"))
+
+
+HARDENED = ("sizes", "zero", "errno", "aligned", "zeroed", "realloc", "names", "cxx_new", "early",
+            "tls_dtor", "thread_memory", "failure")
+
+
+def case_hardened(context):
+    """Every protection on at once changes no semantics."""
+    need_ours(context)
+    for program in HARDENED:
+        must(context, [context.bin / program], 120, context.environment(ALLOT="harden=all"))
+
+
+def case_hardened_fork(context):
+    need_ours(context)
+    must(context, [context.bin / "fork"], 120,
+         context.environment(ALLOT="harden=all", ALLOT_TEST_FORKS="400"))
+
+
 def exported(library):
     need("nm")
     text = subprocess.run(["nm", "-D", "--defined-only", "--without-symbol-versions",

@@ -82,7 +82,8 @@ int main(int argc, char **argv)
             continue;
         }
         object_of(pid, info.instruction, name, sizeof name);
-        printf("%-28s call %lu%s\n", name, (unsigned long)info.number, in_main < 0 ? "" : " in main");
+        printf("%-28s call %lu%s\n", name, (unsigned long)info.number,
+               in_main < 0 ? "" : " in main");
         count += strncmp(name, "ld-", 3) != 0;
     }
     kill(pid, SIGKILL);

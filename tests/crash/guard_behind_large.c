@@ -4,7 +4,8 @@
 static void misuse(bool bad)
 {
     size_t size = (size_t)1 << 20;
-    char *before = (char *)malloc(size), *block = (char *)malloc(size), *after = (char *)malloc(size);
+    char *before = (char *)malloc(size), *block = (char *)malloc(size);
+    char *after = (char *)malloc(size);
     about(block);
     memset(block, 1, size);
     for (size_t at = size; bad && at < size + 200000; at += 64)

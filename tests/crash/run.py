@@ -166,7 +166,8 @@ def main():
     sources = {p.stem for p in HERE.glob("*.c")} | {p.stem for p in HERE.glob("*.cc")}
     if listed != sources:
         sys.exit(f"expected.txt and the programs differ: {sorted(listed ^ sources)}")
-    chosen = [c for c in cases if not options.names or any(c.name.startswith(n) for n in options.names)]
+    chosen = [c for c in cases
+              if not options.names or any(c.name.startswith(n) for n in options.names)]
     runner = Runner(options)
     began = time.monotonic()
     with ThreadPoolExecutor(options.jobs) as pool:

@@ -3,16 +3,19 @@
 
     run.py --lib liballot-malloc.so [NAME...]
 
-Each case is a shell script in cases.py that works on generated input in a
-folder of its own. It runs twice on the C library's allocator - a case whose
-two runs differ is not comparable and counts as failed - and once with the
-drop-in in every process it starts. Standard output and exit status must be
-the same, and nothing may be reported ("allot:" on standard error). A case
-whose program is not installed is skipped.
+Each case is a bash script in cases/ that works on generated input in a folder
+of its own; its first lines name the programs it needs. What it prints must not
+depend on time, process ids, addresses or the load of the machine. It runs
+twice on the C library's allocator - a case whose two runs differ is not
+comparable and counts as failed - and once with the drop-in in every process it
+starts. Standard output and exit status must be the same, and nothing may be
+reported ("allot:" on standard error). A case whose program is not installed is
+skipped.
 """
 
 import argparse
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,8 +25,22 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cases
 import inputs
+
+HERE = Path(__file__).resolve().parent
+
+
+class Case:
+    def __init__(self, path):
+        self.name = path.stem
+        self.script = path.read_text()
+        self.programs = self.header("needs").split()
+        self.seconds = int(self.header("seconds") or 60)
+
+    def header(self, key):
+        found = re.search(rf"^# {key}: (.*)$", self.script, re.M)
+        return found[1] if found else ""
+
 
 
 def environment(lib):
@@ -91,7 +108,8 @@ def compare(case, base, source, lib):
         problems.append(f"two runs without the drop-in differ: {describe(plain[0])}, "
                         f"{describe(again[0])}, {first_difference(plain[1], again[1])}")
     if plain[0] != 0 or not plain[1].strip():
-        problems.append(f"without the drop-in: {describe(plain[0])}, {len(plain[1])} bytes of output")
+        problems.append(f"without the drop-in: {describe(plain[0])}, "
+                        f"{len(plain[1])} bytes of output")
         problems += plain[2].decode("utf-8", "replace").splitlines()[-5:]
     if ours[0] != plain[0]:
         problems.append(f"{describe(ours[0])} with the drop-in, {describe(plain[0])} without")
@@ -127,7 +145,8 @@ def main():
     lib = os.path.abspath(options.lib) if options.lib else ""
     if lib and not os.path.isfile(lib):
         sys.exit(f"no such library: {lib}")
-    chosen = [c for c in cases.ALL
+    cases = [Case(path) for path in sorted((HERE / "cases").glob("*.sh"))]
+    chosen = [c for c in cases
               if not options.names or any(c.name.startswith(n) for n in options.names)]
     with tempfile.TemporaryDirectory(prefix="allot-programs-") as temp:
         os.chmod(temp, 0o755)  # postgres refuses root, and runs as another user
