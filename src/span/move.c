@@ -114,6 +114,8 @@ struct ali_span *ali_span_move(struct ali_span *from, size_t slices)
     if (to == NULL)
         return NULL;
     to_at = ali_span_index(to);
+    /* before the head changes: of a BUSY span, ZERO would be believed */
+    ali_backing_set(at, moved, ALI_BACKING_DIRTY);
     kind_set(at, old, ALI_SPAN_BUSY);
     ali_backing_set(to_at, moved, ALI_BACKING_DIRTY);
     ali_backing_set(at, moved, ALI_BACKING_LEAVING);

@@ -232,23 +232,8 @@ struct ali_span *ali_span_alloc(const struct ali_span_request *request, bool *ze
 /* --- free --------------------------------------------------------------------------------------
  */
 
-static void free_unmap(uint32_t at, uint32_t slices)
-{
-    struct ali_span_state *g = &ali_spans;
-
-    ali_lock(&g->lock);
-    g->used -= slices;
-    g->busy++;
-    head_set(at, ALI_SPAN_BUSY, slices);
-    ali_unlock(&g->lock);
-    if (ali_backing_unmap(at, slices) == 0)
-        (void)ali_backing_purge(at, slices);
-    ali_lock(&g->lock);
-    ali_busy_release_locked(at, slices, ali_stamp_now());
-    ali_unlock(&g->lock);
-}
-
-/* What was mapped of the range becomes `backing`. */
+/* What was mapped of the range becomes `backing`. Before its head says that it is no longer USED:
+ * while it was, ZERO only meant that it was mapped, for its owner wrote to it. */
 static struct ali_mix mark_free(uint32_t at, uint32_t slices, enum ali_slice_backing backing)
 {
     struct ali_mix mix = {0, 0};
@@ -264,6 +249,23 @@ static struct ali_mix mark_free(uint32_t at, uint32_t slices, enum ali_slice_bac
     return mix;
 }
 
+static void free_unmap(uint32_t at, uint32_t slices, enum ali_slice_backing backing)
+{
+    struct ali_span_state *g = &ali_spans;
+
+    ali_lock(&g->lock);
+    g->used -= slices;
+    g->busy++;
+    (void)mark_free(at, slices, backing);
+    head_set(at, ALI_SPAN_BUSY, slices);
+    ali_unlock(&g->lock);
+    if (ali_backing_unmap(at, slices) == 0)
+        (void)ali_backing_purge(at, slices);
+    ali_lock(&g->lock);
+    ali_busy_release_locked(at, slices, ali_stamp_now());
+    ali_unlock(&g->lock);
+}
+
 void ali_free_range(uint32_t at, uint32_t slices, enum ali_slice_backing backing)
 {
     struct ali_span_state *g = &ali_spans;
@@ -274,7 +276,7 @@ void ali_free_range(uint32_t at, uint32_t slices, enum ali_slice_backing backing
     if (slices >= ALI_UNMAP_SLICES && slices > ali_dirty_cap_slices()) {
         ali_regret_purged_locked(slices);
         ali_unlock(&g->lock);
-        free_unmap(at, slices);
+        free_unmap(at, slices, backing);
         return;
     }
     g->used -= slices;
