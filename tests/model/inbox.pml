@@ -41,6 +41,10 @@
 #define EIGHTH 1 /* free blocks that make a full slab worth listing */
 #endif
 
+/* Of the owners: the second one's; fewer steps of one thread keep the space small. */
+#ifndef ALLOCS2
+#define ALLOCS2 ALLOCS
+#endif
 #define ALL (SLABS * BLOCKS)
 #define slab_of(x) ((x) / BLOCKS)
 #define NOSLAB 255
@@ -136,9 +140,9 @@ inline publish()
 {
     if
     :: table_count != 0 ->
-       atomic { freed[table_slab] = freed[table_slab] + table_count; sum = freed[table_slab]; table_count = 0 }
-#ifdef EDGE
-       ok = (sum >= threshold[table_slab] && sum <= threshold[table_slab]);
+       atomic { freed[table_slab] = freed[table_slab] + table_count; sum = freed[table_slab]; count = table_count; table_count = 0 }
+#ifdef EDGE /* only the publisher that passes the threshold tells */
+       ok = (sum >= threshold[table_slab] && sum - count < threshold[table_slab]);
 #else
        ok = (sum >= threshold[table_slab]);
 #endif
@@ -149,7 +153,7 @@ inline publish()
     :: else
     fi;
     late_store();
-    atomic { table_slab = 0; ow = 0; head = 0; sum = 0; ok = false }
+    atomic { table_slab = 0; ow = 0; head = 0; sum = 0; count = 0; ok = false }
 }
 
 inline remote_free(x)
@@ -207,6 +211,9 @@ inline collect(s)
         n = count_used(s) - freed[s];
         if
         :: n < 0 -> n = 0
+#ifndef NO_CEILING
+        :: n > BLOCKS -> n = BLOCKS
+#endif
         :: else
         fi;
         freed[s] = 0;
@@ -386,10 +393,16 @@ inline look()
     i = 0
 }
 
-inline park_full(s)
+/* PARK_FULL: as full, whatever the counts say by now. */
+inline put_away(s)
 {
     atomic { in_slot[s] = false; slot = NOSLAB; n = count_used(s) }
+#ifdef PARK_FULL
     arm(s, n, BLOCKS - EIGHTH)
+#else
+    collect(s);
+    settle(s)
+#endif
 }
 
 inline refill()
@@ -408,7 +421,7 @@ inline refill()
        :: else
        fi;
        if
-       :: mask == 0 -> s = slot; park_full(s); s = 0
+       :: mask == 0 -> s = slot; put_away(s); s = 0
        :: else
        fi
     :: else
@@ -496,9 +509,9 @@ inline alloc()
 
 proctype owning(byte me)
 {
-    byte x, s, l, i, ow, head, table_slab, table_count, sum, mask, pending;
+    byte x, s, l, i, ow, head, table_slab, table_count, sum, count, mask, pending;
     byte slot = NOSLAB;
-    byte todo = ALLOCS;
+    byte todo = (me == 1 -> ALLOCS : ALLOCS2);
     short n;
     bool ok, gone, was;
 
@@ -526,7 +539,7 @@ proctype owning(byte me)
 
 proctype freeing()
 {
-    byte x, i, ow, head, table_slab, table_count, sum, pending;
+    byte x, i, ow, head, table_slab, table_count, sum, count, pending;
     byte todo = FREES;
     bool ok, was;
 
