@@ -35,7 +35,8 @@ void *ali_heap_piece(struct ali_pool *pool);
 bool ali_slot_acquire(struct ali_block *b, unsigned class_index, const struct ali_request *request);
 /* The slab's trigger has reached 0, or its inbox notice has come; by its owner's thread. */
 void ali_slab_event(struct ali_block *b, struct ali_slab *slab);
-void ali_slab_park_full(struct ali_block *b, struct ali_slab *slab);
+/* Out of the slot; it may be released at once. */
+void ali_slab_put_away(struct ali_block *b, struct ali_slab *slab);
 /* Empties what the block keeps for next time; bytes. */
 void ali_block_release_kept(struct ali_block *b);
 /* Sets used; the slab wakes its owner when it has fallen to event_used. */

@@ -113,7 +113,7 @@ bool ali_slot_refill(struct ali_block *b, unsigned class_index)
             bits = next_window(slab, class->window);
         } while (bits == 0 && begin_pass(slab, class));
         if (bits == 0) {
-            ali_slab_park_full(b, slab);
+            ali_slab_put_away(b, slab);
             return false;
         }
     }

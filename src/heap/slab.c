@@ -62,6 +62,8 @@ int32_t ali_slab_collect(struct ali_slab *slab)
 
     if (used < 0)
         used = 0; /* counts drift when programs race; whoever acts on 0 looks at the states */
+    if (used > slab->count)
+        used = slab->count; /* frees that a refill has seen, and nobody has published yet */
     slab->trigger = used - slab->event_used;
     return used;
 }
@@ -116,15 +118,16 @@ static void park(struct ali_slab *slab)
     atomic_store_explicit(&slab->mode, ALI_MODE_PARKED, memory_order_release);
 }
 
-void ali_slab_park_full(struct ali_block *b, struct ali_slab *slab)
+void ali_slab_put_away(struct ali_block *b, struct ali_slab *slab)
 {
     struct ali_slot *slot = &b->slots[slab->class_index];
-    int32_t eighth = (int32_t)ali_max(slab->count / 8, 1);
 
     slot->slab = NULL;
     slot->bits = 0;
-    ali_slab_arm(slab, ali_slab_used(slab), slab->count - eighth);
     park(slab);
+    /* Blocks may have become free since they were looked at, and their frees been collected: then
+     * nobody would speak of them again. So the counts decide where it goes. */
+    ali_slab_event(b, slab);
 }
 
 static void take_into_slot(struct ali_block *b, struct ali_slab *slab)

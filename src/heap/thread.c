@@ -225,8 +225,7 @@ void ali_block_quiesce(struct ali_block *b)
             continue;
         slab->trigger -= (int32_t)ali_bit_count(slot->bits | b->parked_bits[i]);
         b->parked_bits[i] = 0;
-        ali_slab_park_full(b, slab);
-        ali_slab_event(b, slab);
+        ali_slab_put_away(b, slab);
     }
     ali_block_release_kept(b);
 }
