@@ -51,6 +51,12 @@ def runs_of(row, options):
     return RUNS_QUICK if options.quick else RUNS
 
 
+def figures_of(unit, series):
+    """Rows about large blocks and threads also tell what stays resident when all is freed."""
+    keeps = any("rss_after_mib" in run for s in series.values() for run in s.runs)
+    return [("value", unit)] + ([("rss_after_mib", "MiB")] if keeps else [])
+
+
 def measure_rows(program, names, units, chosen, options):
     progress, rows = table.Progress(), []
     for name in names:
@@ -61,7 +67,7 @@ def measure_rows(program, names, units, chosen, options):
 
         series = measure.interleave(
             chosen, runs, lambda a, name=name: run_row(program, name, options.quick, a), say)
-        rows.append(driver.Row(name, [("value", units[name])], series))
+        rows.append(driver.Row(name, figures_of(units[name], series), series))
     progress.done()
     return rows
 
@@ -85,6 +91,9 @@ def main():
     driver.check_judge(options, chosen)
     rows = measure_rows(program, names, units, chosen, options)
     driver.show_figure("Micro benchmark, lower is better", "value", rows, [a.name for a in chosen])
+    if any("rss_after_mib" in dict(row.figures) for row in rows):
+        driver.show_figure("Resident after all was freed, lower is better", "rss_after_mib", rows,
+                           [a.name for a in chosen])
     show_units(rows)
     if options.judge:
         driver.judge(rows, options, ["value"])

@@ -119,7 +119,7 @@ static void realloc_run(struct context *context, void (*grow)(size_t limit))
         grow(limit);
         meter_stop(1);
     }
-    meter_note("rss_after_kib", (double)process_rss_kib());
+    meter_note("rss_after_mib", (double)process_rss_kib() / 1024);
 }
 
 static void realloc_linear(struct context *context)
@@ -162,7 +162,7 @@ static void large_churn(struct context *context)
     }
     for (size_t i = 0; i < LARGE_LIVE; i++)
         free(objects[i]);
-    meter_note("rss_after_kib", (double)process_rss_kib());
+    meter_note("rss_after_mib", (double)process_rss_kib() / 1024);
 }
 
 const struct row large_rows[] = {

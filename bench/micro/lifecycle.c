@@ -46,7 +46,7 @@ static void thread_churn(struct context *context)
         churn_pass(threads);
         meter_stop((double)threads);
     }
-    meter_note("rss_after_kib", (double)process_rss_kib());
+    meter_note("rss_after_mib", (double)process_rss_kib() / 1024);
 }
 
 static char trivial_path[4096];
