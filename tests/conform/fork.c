@@ -51,10 +51,10 @@ static void wait_for(pid_t pid, long limit_ms, const char *who, long round)
 static void *churn(void *arg)
 {
     uint64_t seed = (uintptr_t)arg * 7919 + 1;
-    struct timespec nap = {0, 100000};
+    struct timespec nap = {0, 300000};
     while (!stop) {
         uint64_t r = t_random(&seed);
-        if (r % 512 == 7)
+        if (r % 256 == 7)
             nanosleep(&nap, NULL);
         size_t size = r % 256 ? r % 3000 : r % 400000;
         void *block = r & 1 << 20 ? calloc(1, size) : malloc(size);
@@ -241,7 +241,7 @@ static void stdio(void)
     finish(thread);
 }
 
-static void *before_block;
+static _Thread_local void *before_block;
 
 static void handler_prepare(void)
 {

@@ -281,7 +281,7 @@ def case_musl(context):
     need_ours(context)
     need("musl-gcc")
     owner = Path(context.lib).name
-    for source in ("plain", "sizes", "realloc", "thread_memory", "storm", "early"):
+    for source in ("plain", "sizes", "realloc", "thread_memory", "storm"):
         program = context.temp / f"{source}-musl"
         build(context, ["musl-gcc", *FLAGS, context.here / f"{source}.c", "-o", program])
         must(context, [program], 90, context.environment(ALLOT_TEST_OWNER=owner,
