@@ -18,6 +18,18 @@
 
 #include <cmocka.h>
 
+/* A sanitizer stands in front of some functions and looks after the stack. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define UNIT_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define UNIT_SANITIZED 1
+#endif
+#endif
+#ifndef UNIT_SANITIZED
+#define UNIT_SANITIZED 0
+#endif
+
 /* Runs body(arg) in a child; its wait status. A body that returns exits with 0. */
 static inline int unit_in_child(void (*body)(void *), void *arg)
 {

@@ -106,7 +106,7 @@ enum { DEPTH = 12 };
 
 static uintptr_t expected[DEPTH + 1];
 static uintptr_t frames[64];
-static size_t count;
+static volatile size_t count; /* raise() is declared to call nothing of this file */
 static volatile unsigned keep;
 
 static ALI_NOINLINE void recurse(unsigned level)
@@ -246,6 +246,8 @@ static ALI_NOINLINE void both(unsigned level)
 static void backtrace_when_compared_agrees_with_the_c_librarys(void **state)
 {
     (void)state;
+    if (UNIT_SANITIZED)
+        skip();
     both(9);
     assert_true(count > 12);
     assert_int_equal(count, other_count);
@@ -309,6 +311,8 @@ static void backtrace_of_smashed_stack(void *arg)
 static void backtrace_when_the_stack_is_damaged_does_not_fault(void **state)
 {
     (void)state;
+    if (UNIT_SANITIZED)
+        skip();
     for (uintptr_t seed = 1; seed <= 200; seed++)
         assert_true(unit_succeeded(unit_in_child(backtrace_of_smashed_stack, (void *)seed)));
 }

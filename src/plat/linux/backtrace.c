@@ -166,10 +166,16 @@ static bool step(struct walk *w)
 ALI_NOINLINE size_t ali_os_backtrace(uintptr_t *frames, size_t max)
 {
     struct walk w = {.registers.exact = true};
+    const void *record = __builtin_frame_address(0); /* makes this function keep one */
+    const void *caller = __builtin_return_address(0);
     size_t count = 0;
 
     CAPTURE(&w.registers);
+    w.registers.r[ALI_REG_FRAME] = (uintptr_t)record;
     while (count < max && step(&w))
         frames[count++] = w.registers.pc;
+    /* Whatever else cannot be read, who called is known. */
+    if (count == 0 && max > 0)
+        frames[count++] = strip_signature((uintptr_t)caller);
     return count;
 }
