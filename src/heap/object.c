@@ -22,11 +22,6 @@ struct allot_heap *ali_heap_first(void)
     return atomic_load_explicit(&heaps, memory_order_acquire);
 }
 
-static bool is_alive(const struct allot_heap *h)
-{
-    return (atomic_load_explicit(&h->generation, memory_order_acquire) & 1) != 0;
-}
-
 static void blame_heap(const struct allot_heap *h, enum ali_call call, const void *caller)
 {
     struct allot_misuse m = {
@@ -206,6 +201,19 @@ static void close_slab(struct ali_slab *slab)
     }
 }
 
+/* Some thread may be giving its pages back: they are somebody else's soon. */
+static void end_purge(struct ali_slab *slab)
+{
+    uint8_t parked = ALI_MODE_PARKED;
+
+    while (!atomic_compare_exchange_weak_explicit(&slab->mode, &parked, ALI_MODE_ACTIVE,
+                                                  memory_order_acquire, memory_order_relaxed) &&
+           parked != ALI_MODE_ACTIVE) {
+        parked = ALI_MODE_PARKED;
+        ali_os_spin_pause();
+    }
+}
+
 static void discard_span(struct ali_span *span)
 {
     struct ali_slab *slab = ali_slab_of(span);
@@ -214,8 +222,10 @@ static void discard_span(struct ali_span *span)
     unsigned state_bytes = ali_classes[slab->class_index].state_bytes;
     uint8_t *states = slab->states;
 
-    if (is_slab)
+    if (is_slab) {
+        end_purge(slab);
         close_slab(slab);
+    }
     ali_slab_clear(span, slab->kind == ALI_KIND_LARGE ? 1 : slices);
     mark_destroyed(span, slices);
     if (is_slab)
@@ -251,17 +261,31 @@ static void discard_blocks(struct allot_heap *h)
     }
 }
 
+/* Threads that are not inside a call on the heap may still drain the inbox of a parked block, for a
+ * free they publish late or to trim: no new ones from here on, and those that do are waited for. */
+static void end_life(struct allot_heap *h)
+{
+    struct ali_block *b;
+
+    ali_lock(&h->lock);
+    atomic_fetch_add_explicit(&h->generation, 1, memory_order_acq_rel);
+    ali_unlock(&h->lock);
+    for (b = atomic_load_explicit(&h->blocks, memory_order_acquire); b != NULL; b = b->next_all)
+        while (atomic_load_explicit(&b->thread, memory_order_acquire) == b)
+            ali_os_spin_pause();
+}
+
 void allot_heap_destroy(allot_heap *h)
 {
     uint32_t index;
 
     if (h == NULL)
         return;
-    if (ali_heap_is_default(h) || !is_alive(h)) {
+    if (ali_heap_is_default(h) || !ali_heap_is_alive(h)) {
         blame_heap(h, ALI_CALL_HEAP_DESTROY, __builtin_return_address(0));
         return;
     }
-    atomic_fetch_add_explicit(&h->generation, 1, memory_order_acq_rel);
+    end_life(h);
     index = h->spans;
     h->spans = 0;
     while (index != 0) {
@@ -286,7 +310,7 @@ static void *serve(allot_heap *h, const struct ali_request *request)
 
     if (h == NULL)
         h = &ali_default_heap;
-    if (!is_alive(h)) {
+    if (!ali_heap_is_alive(h)) {
         blame_heap(h, request->call, request->caller);
         errno = EINVAL;
         return NULL;
@@ -349,7 +373,7 @@ static bool find_own(allot_heap *h, const void *p, struct ali_found *f,
 {
     if (h == NULL)
         h = &ali_default_heap;
-    if (!is_alive(h)) {
+    if (!ali_heap_is_alive(h)) {
         blame_heap(h, call, caller);
         return false;
     }

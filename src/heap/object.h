@@ -26,6 +26,11 @@ extern struct allot_heap ali_default_heap;
 
 ALI_INLINE bool ali_heap_is_default(const struct allot_heap *h) { return h == &ali_default_heap; }
 
+ALI_INLINE bool ali_heap_is_alive(const struct allot_heap *h)
+{
+    return (atomic_load_explicit(&h->generation, memory_order_acquire) & 1) != 0;
+}
+
 /* All heaps ever made, the default one first. */
 struct allot_heap *ali_heap_first(void);
 

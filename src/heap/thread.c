@@ -25,7 +25,7 @@ struct ali_block *ali_parked_take(struct allot_heap *heap)
     if (atomic_load_explicit(&heap->parked_count, memory_order_relaxed) == 0)
         return NULL;
     ali_lock(&heap->lock);
-    b = heap->parked;
+    b = ali_heap_is_alive(heap) ? heap->parked : NULL;
     if (b != NULL) {
         heap->parked = b->next_parked;
         atomic_fetch_sub_explicit(&heap->parked_count, 1, memory_order_relaxed);
@@ -45,7 +45,7 @@ bool ali_parked_take_this(struct ali_block *b)
     ali_lock(&heap->lock);
     for (at = &heap->parked; *at != NULL && *at != b; at = &(*at)->next_parked)
         ;
-    if (*at == NULL) {
+    if (*at == NULL || !ali_heap_is_alive(heap)) {
         ali_unlock(&heap->lock);
         return false;
     }
