@@ -9,11 +9,10 @@
  *
  * seal: how far the end of the block is behind what was asked for, which call allocated it, and a
  *       check over both; all mixed with the block's address and a secret of the process.
- * mark: tells that the block was filled when it was freed, so that it can be looked at when it is
- *       handed out again, however long after. It is taken away then; memory that leaves the heap
- *       without each of its blocks being freed (a destroyed heap object) is given back to the
- *       system, so that an old mark is never found in a block that was in use since. Pages that
- *       were given back meanwhile read zero, so each page's part is either fill or zero as a whole.
+ * mark: tells that the block of a slab was filled when it was freed, so that it can be looked at
+ *       when it is handed out again, however long after. It is taken away then, and when a slab is
+ *       made, as what lies there may have been part of other blocks since. Pages that were given
+ *       back meanwhile read zero, so each page's part is either fill or zero as a whole.
  *
  * Blocks of more than FILL_MAX_BYTES are given back to the system instead of filled: that erases
  * them at less cost than touching what the program may never have touched. */
@@ -298,12 +297,28 @@ static void check_reused(char *block, size_t block_bytes, const struct ali_reque
     struct ali_found f;
     size_t at;
 
-    if (block_bytes > FILL_MAX_BYTES || word_get(mark) != mark_of(block, block_bytes))
+    if (word_get(mark) != mark_of(block, block_bytes) || !ali_heap_find(block, &f) ||
+        f.slab == NULL)
         return;
     at = first_written(block, block_bytes);
-    if (at < block_bytes && ali_heap_find(block, &f))
+    if (at < block_bytes)
         blame_write(&f, at, request->call, request->caller);
     word_set(mark, 0);
+}
+
+void ali_harden_forget(const struct ali_block *b, const struct ali_slab *slab)
+{
+    char *block = ali_slab_base(slab);
+    unsigned i;
+
+    if (!is_on(ALI_HARDEN_UAF) || ali_guard_is_void(b->heap))
+        return;
+    for (i = 0; i < slab->count; i++, block += slab->block_bytes) {
+        char *mark = block + slab->block_bytes - SEAL_BYTES;
+
+        if (word_get(mark) == mark_of(block, slab->block_bytes))
+            word_set(mark, 0);
+    }
 }
 
 /* --- handing out and taking back ---------------------------------------------------------- */

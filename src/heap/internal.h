@@ -174,6 +174,8 @@ void ali_harden_issue(char *block, size_t block_bytes, bool zero,
                       const struct ali_request *request);
 /* The same for a block that stays where it is, with another size. */
 void ali_harden_resize(const struct ali_found *found, const struct ali_request *request);
+/* A slab was made of memory that was in use before. */
+void ali_harden_forget(const struct ali_block *b, const struct ali_slab *slab);
 /* What the program asked for; block_bytes when that is not known. */
 size_t ali_harden_size(const struct ali_found *found);
 /* False when a byte behind what was asked for was written, or, with `frees`, the block was

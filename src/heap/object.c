@@ -220,8 +220,6 @@ static void discard_span(const struct allot_heap *h, struct ali_span *span)
     mark_destroyed(span, slices);
     if (is_slab)
         ali_pool_give(ali_state_pool(state_bytes), states);
-    if ((ali_hardening.on & ALI_HARDEN_UAF) != 0)
-        ali_span_purge_pages(span, 0, (size_t)slices << ALI_SLICE_SHIFT); /* see harden.c */
     if (ali_guard_lift(h, span))
         ali_span_free(span);
 }

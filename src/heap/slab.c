@@ -186,6 +186,8 @@ static struct ali_slab *make_slab(struct ali_block *b, struct ali_span *span, un
     }
     slab->sparse_bytes = slab->purged_bytes = 0;
     b->slab_bytes += (size_t)class->slices << ALI_SLICE_SHIFT;
+    if (!zero)
+        ali_harden_forget(b, slab);
     set_holder(slab, b);
     return slab;
 }
