@@ -75,29 +75,25 @@ void *ali_block_alloc(struct ali_block *b, unsigned class_index, const struct al
 
 static void *serve_from(struct ali_block *b, const struct ali_request *request)
 {
+    size_t size = request->size + ali_hardening.extra_bytes;
     unsigned class_index = ALI_CLASS_COUNT;
 
     if (request->align <= 16) {
-        if (request->size <= ALI_SMALL_MAX)
-            class_index = ali_class_of(request->size);
+        if (size <= ALI_SMALL_MAX)
+            class_index = ali_class_of(size);
     } else {
-        class_index = ali_class_aligned(request->size, request->align);
+        class_index = ali_class_aligned(size, request->align);
     }
     if (class_index < ALI_CLASS_COUNT)
         return ali_block_alloc(b, class_index, request);
     return ali_large_alloc(b, request);
 }
 
-void *ali_heap_serve(struct allot_heap *heap, const struct ali_request *request)
+static void *serve(struct allot_heap *heap, const struct ali_request *request)
 {
-    struct ali_block *b;
+    struct ali_block *b = ali_block_for(heap);
     void *p;
 
-    if (request->size > PTRDIFF_MAX) {
-        ali_error_set(ALLOT_LAYER_PROGRAM, ALLOT_CAUSE_TOO_LARGE, 0);
-        return NULL;
-    }
-    b = ali_block_for(heap);
     if (ali_likely(b != NULL))
         return serve_from(b, request);
     b = ali_block_borrow(heap);
@@ -106,6 +102,30 @@ void *ali_heap_serve(struct allot_heap *heap, const struct ali_request *request)
     p = serve_from(b, request);
     ali_block_return(b);
     return p;
+}
+
+void *ali_heap_serve(struct allot_heap *heap, const struct ali_request *request)
+{
+    void *p;
+
+    if (request->size > PTRDIFF_MAX) {
+        ali_error_set(ALLOT_LAYER_PROGRAM, ALLOT_CAUSE_TOO_LARGE, 0);
+        return NULL;
+    }
+    p = serve(heap, request);
+    if (ali_unlikely(p == NULL) && ali_quarantine_empty(request->call, request->caller))
+        p = serve(heap, request);
+    return p;
+}
+
+/* For the default heap. */
+static void *serve_default(const struct ali_request *request)
+{
+    if (ali_unlikely(request->none))
+        ali_heap_start(); /* only then is it known whether this is on */
+    if (request->none && (ali_hardening.on & ALI_HARDEN_SIZE0) != 0)
+        return ali_guard_void_alloc(request);
+    return ali_heap_serve(&ali_default_heap, request);
 }
 
 /* The commonest miss: the window last taken has been used up, and at least half of it is free again.
@@ -119,7 +139,7 @@ ALI_INLINE bool take_window_again(unsigned class_index, void **p)
     unsigned count;
 
     if (slab == NULL || (slot->bits | ali_self->parked_bits[class_index]) != 0 ||
-        ali_observer_now() != NULL)
+        ali_observer_now() != NULL || ali_hardening.every_call)
         return false;
     bits = ali_window_bits(slab, slab->cursor, window);
     count = ali_bit_count(bits);
@@ -134,12 +154,12 @@ ALI_INLINE bool take_window_again(unsigned class_index, void **p)
 void *ali_heap_alloc_miss(size_t size, enum ali_call call, const void *caller)
 {
     struct ali_request request = {
-        .size = size + (size == 0), .align = 16, .call = call, .caller = caller};
+        .size = size + (size == 0), .align = 16, .call = call, .caller = caller, .none = size == 0};
     void *p;
 
     if (size <= ALI_SMALL_MAX && take_window_again(ali_class_of(size), &p))
         return p;
-    return ali_heap_serve(&ali_default_heap, &request);
+    return serve_default(&request);
 }
 
 static void *hit_or_serve(unsigned class_index, const struct ali_request *request)
@@ -148,28 +168,29 @@ static void *hit_or_serve(unsigned class_index, const struct ali_request *reques
 
     if (ali_likely(slot->bits != 0))
         return take(slot, request);
-    return ali_heap_serve(&ali_default_heap, request);
+    return serve_default(request);
 }
 
 void *ali_heap_zalloc(size_t size, enum ali_call call, const void *caller)
 {
     struct ali_request request = {
-        .size = size + (size == 0), .align = 16, .call = call, .caller = caller, .zero = true};
+        .size = size + (size == 0), .align = 16, .call = call, .caller = caller, .zero = true,
+        .none = size == 0};
 
     if (ali_likely(size <= ALI_SMALL_MAX))
         return hit_or_serve(ali_class_of(size), &request);
-    return ali_heap_serve(&ali_default_heap, &request);
+    return serve_default(&request);
 }
 
 void *ali_heap_aligned(size_t size, size_t align, enum ali_call call, const void *caller)
 {
     struct ali_request request = {
-        .size = size + (size == 0), .align = align, .call = call, .caller = caller};
+        .size = size + (size == 0), .align = align, .call = call, .caller = caller, .none = size == 0};
     unsigned class_index = ali_class_aligned(size, align);
 
     if (ali_likely(class_index < ALI_CLASS_COUNT))
         return hit_or_serve(class_index, &request);
-    return ali_heap_serve(&ali_default_heap, &request);
+    return serve_default(&request);
 }
 
 void ali_heap_refuse_overflow(size_t count, size_t size, enum ali_call call, const void *caller)

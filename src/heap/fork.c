@@ -88,6 +88,7 @@ void ali_heap_fork_child(void)
     ali_pool_fork_child(&ali_block_pool);
     ali_state_pools_fork_child();
     ali_objects_fork_child();
+    ali_quarantine_fork_child();
     for (h = ali_heap_first(); h != NULL; h = h->next) {
         park_others(h);
         if (atomic_load_explicit(&h->parked_count, memory_order_relaxed) != 0)
@@ -113,7 +114,7 @@ static bool adopt_span(struct ali_span *span, void *arg)
     slab->next = slab->prev = 0;
     slab->sparse_bytes = slab->purged_bytes = 0;
     atomic_store_explicit(&slab->mode, ALI_MODE_PARKED, memory_order_relaxed);
-    b->slab_bytes += ali_span_slices(span) << ALI_SLICE_SHIFT;
+    b->slab_bytes += (size_t)ali_classes[slab->class_index].slices << ALI_SLICE_SHIFT;
     ali_slab_arm(slab, (int32_t)ali_states_used(slab), -1);
     ali_slab_event(b, slab);
     return true;

@@ -60,12 +60,7 @@ bool ali_heap_find(const void *p, struct ali_found *found)
 
 bool ali_find_live(const void *p, struct ali_found *f)
 {
-    uint8_t state;
-
-    if (!ali_heap_find(p, f) || !f->exact)
-        return false;
-    state = ali_state_get(f->state);
-    return state == ALI_STATE_LIVE || state == ALI_STATE_WATCHED;
+    return ali_heap_find(p, f) && f->exact && ali_state_is_live(ali_state_get(f->state));
 }
 
 /* --- freeing ------------------------------------------------------------------------------ */
@@ -78,7 +73,7 @@ void ali_block_free_local(struct ali_block *b, struct ali_slab *slab, uint8_t *s
         ali_slab_event(b, slab);
 }
 
-/* The block is LIVE, and this call has the right to free it. */
+/* The block is LIVE or HELD, and this call has the right to free it. */
 static void free_plain(struct ali_slab *slab, uint8_t *state)
 {
     struct ali_block *holder = atomic_load_explicit(&slab->holder, memory_order_acquire);
@@ -96,32 +91,38 @@ static void free_plain(struct ali_slab *slab, uint8_t *state)
     ali_remote_note(ali_self, slab, batch);
 }
 
-static void free_watched(struct ali_found *f, enum ali_call call, const void *caller)
+void ali_heap_free_held(struct ali_found *f)
 {
-    uint8_t watched = ALI_STATE_WATCHED;
+    if (f->large != NULL) {
+        atomic_store_explicit(&f->large->state, ALI_STATE_FREE, memory_order_release);
+        ali_large_release(f->span);
+    } else {
+        free_plain(f->slab, f->state);
+    }
+}
 
-    /* One of two threads that free the same block gets past this; HELD is nobody's to free. */
-    if (!atomic_compare_exchange_strong_explicit((_Atomic(uint8_t) *)f->state, &watched,
+static void free_watched(struct ali_found *f, uint8_t state, enum ali_call call,
+                         const void *caller)
+{
+    /* Only one of two threads that free the same block gets past this. */
+    if (!atomic_compare_exchange_strong_explicit((_Atomic(uint8_t) *)f->state, &state,
                                                  ALI_STATE_HELD, memory_order_acq_rel,
                                                  memory_order_relaxed)) {
         ali_heap_blame(ALLOT_MISUSE_DOUBLE_FREE, f->block, call, caller);
         return;
     }
-    if (!ali_watch_freed(f->block, f->block_bytes, call, caller)) {
-        ali_state_set(f->state, ALI_STATE_WATCHED);
-        return;
-    }
-    ali_state_set(f->state, ALI_STATE_LIVE);
-    if (f->large != NULL)
-        ali_large_free(f->span, call, caller);
-    else
-        free_plain(f->slab, f->state);
+    if (!ali_watch_freed(f, state, call, caller))
+        ali_state_set(f->state, state);
+    else if (!ali_quarantine_take(f, call, caller))
+        ali_heap_free_held(f);
 }
 
 void ali_heap_free_found(struct ali_found *f, enum ali_call call, const void *caller)
 {
-    if (ali_state_get(f->state) == ALI_STATE_WATCHED)
-        free_watched(f, call, caller);
+    uint8_t state = ali_state_get(f->state);
+
+    if (state == ALI_STATE_WATCHED || state == ALI_STATE_HARDENED)
+        free_watched(f, state, call, caller);
     else if (f->large != NULL)
         ali_large_free(f->span, call, caller);
     else
@@ -202,8 +203,8 @@ bool ali_claim_fits(const struct ali_found *f, size_t size, size_t align)
 {
     size_t asked = size + (size == 0);
 
-    if (ali_state_get(f->state) == ALI_STATE_WATCHED && ali_watch_keeps_size())
-        return size == ali_watch_size(f);
+    if (ali_watch_knows_size(f))
+        return size == ali_watch_size(f) || asked == ali_watch_size(f);
     if (asked > f->block_bytes)
         return false;
     if (f->large != NULL)
@@ -244,8 +245,9 @@ size_t ali_heap_usable(const void *p, enum ali_call call, const void *caller)
 
     if (p == NULL)
         return 0;
-    if (ali_find_live(p, &found))
-        return ali_watch_size(&found);
-    ali_heap_blame(ALLOT_MISUSE_INVALID_USABLE_SIZE, p, call, caller);
-    return 0;
+    if (!ali_find_live(p, &found)) {
+        ali_heap_blame(ALLOT_MISUSE_INVALID_USABLE_SIZE, p, call, caller);
+        return 0;
+    }
+    return ali_harden_check(&found, false, call, caller) ? ali_watch_size(&found) : 0;
 }

@@ -13,6 +13,7 @@ struct ali_request {
     enum ali_call call;
     const void *caller;
     bool zero; /* the result must read zero */
+    bool none; /* no byte was asked for: size is 1 in its place */
 };
 
 /* --- alloc.c */
@@ -77,6 +78,8 @@ bool ali_heap_find(const void *p, struct ali_found *found);
 bool ali_find_live(const void *p, struct ali_found *found);
 /* Whether a request of `size` bytes would have been given a block like this one. */
 bool ali_claim_fits(const struct ali_found *found, size_t size, size_t align);
+/* Ends the life of a HELD block: its place may be handed out again. */
+void ali_heap_free_held(struct ali_found *found);
 /* Frees a block that ali_find_live has found. */
 void ali_heap_free_found(struct ali_found *found, enum ali_call call, const void *caller);
 void ali_block_free_local(struct ali_block *b, struct ali_slab *slab, uint8_t *state);
@@ -99,6 +102,7 @@ bool ali_heap_was_destroyed_at(const void *p);
 /* --- large.c */
 void *ali_large_alloc(struct ali_block *b, const struct ali_request *request);
 void ali_large_free(struct ali_span *span, enum ali_call call, const void *caller);
+void ali_large_release(struct ali_span *span); /* nobody's any more: keeps it or gives it back */
 bool ali_large_resize(struct ali_found *found, size_t size); /* in place */
 void *ali_large_move(struct ali_found *found, size_t size);  /* by remapping; NULL: copy */
 void ali_large_discard(struct ali_span *span);
@@ -133,22 +137,79 @@ ALI_INLINE bool ali_thread_is_attached(void)
 void ali_block_quiesce(struct ali_block *b);
 void ali_thread_end(void *value);
 
-/* --- watch.c: the heap's side of the observe seam and of hardening */
+/* --- watch.c: the heap's side of the observe seam, and where hardening comes in */
 /* Decides which of a fresh mask go into the slot and which are kept out. */
 void ali_watch_admit(struct ali_block *b, unsigned class_index, uint64_t bits);
 /* An allocation from the bits kept out. */
 void *ali_watch_take(struct ali_block *b, unsigned class_index, const struct ali_request *request);
-/* True when the large block must be WATCHED. */
-bool ali_watch_large(struct ali_block *b, size_t size);
-void ali_watch_allocated(struct ali_block *b, void *p, size_t given_bytes,
-                         const struct ali_request *request);
-void ali_watch_init(void);
-/* True when WATCHED blocks know the size that was asked for. */
-bool ali_watch_keeps_size(void);
+/* Makes a new large block what was asked for and gives it its state; `zero`: it reads zero. */
+void ali_watch_take_large(struct ali_block *b, struct ali_span *span, bool zero,
+                          const struct ali_request *request);
 /* Bytes the program may use of a live block. */
 size_t ali_watch_size(const struct ali_found *found);
-/* A WATCHED block is about to be freed. False: misuse was reported, leave it alone. */
-bool ali_watch_freed(void *p, size_t bytes, enum ali_call call, const void *caller);
+/* True when that is exactly what was asked for. */
+bool ali_watch_knows_size(const struct ali_found *found);
+/* A block of this state, WATCHED or HARDENED, has become HELD and is about to be freed. False:
+ * misuse was reported, leave it alone. */
+bool ali_watch_freed(struct ali_found *found, uint8_t state, enum ali_call call,
+                     const void *caller);
+
+/* --- harden.c: what is done to each block; see there */
+/* Constant after start, all zero when nothing is on. */
+struct ali_hardening {
+    uint32_t on;          /* enum ali_harden */
+    uint32_t extra_bytes; /* added to each request, for the seal */
+    bool every_call;      /* every allocation takes the slow path */
+    bool every_block;     /* every block is HARDENED, so every free does too */
+};
+extern struct ali_hardening ali_hardening;
+
+void ali_harden_init(void);
+/* Where the first pass over a new slab begins, and which of the eligible blocks is next. */
+uint16_t ali_harden_first(struct ali_block *b, const struct ali_class *class);
+uint64_t ali_harden_pick(struct ali_block *b, uint64_t bits);
+/* A block is about to be handed out: looks for writes since it was freed, then zeroes or fills and
+ * seals it. `zero`: it reads zero. */
+void ali_harden_issue(char *block, size_t block_bytes, bool zero,
+                      const struct ali_request *request);
+/* The same for a block that stays where it is, with another size. */
+void ali_harden_resize(const struct ali_found *found, const struct ali_request *request);
+/* A slab was made of memory that was in use before. */
+void ali_harden_forget(const struct ali_block *b, const struct ali_slab *slab);
+/* What the program asked for; block_bytes when that is not known. */
+size_t ali_harden_size(const struct ali_found *found);
+/* False when a byte behind what was asked for was written, or, with `frees`, the block was
+ * allocated by another family of calls; reported. */
+bool ali_harden_check(const struct ali_found *found, bool frees, enum ali_call call,
+                      const void *caller);
+/* Overwrites a block that is freed. */
+void ali_harden_erase(const struct ali_found *found);
+/* Looks for writes into a HELD block. */
+void ali_harden_check_held(const struct ali_found *found, enum ali_call call, const void *caller);
+
+/* --- quarantine.c */
+/* True when the HELD block was taken in: it is freed later. May free others, the oldest first. */
+bool ali_quarantine_take(const struct ali_found *found, enum ali_call call, const void *caller);
+/* Frees what is held; false when there was nothing. */
+bool ali_quarantine_empty(enum ali_call call, const void *caller);
+/* What is in it now. */
+void ali_quarantine_count(size_t *blocks, size_t *bytes);
+void ali_quarantine_fork_child(void);
+
+/* --- guard.c: memory nobody may touch: behind spans, and as blocks of size 0 */
+/* Slices to be added to a span. */
+ALI_INLINE unsigned ali_guard_slices(void)
+{
+    return (ali_hardening.on & ALI_HARDEN_GUARD) != 0;
+}
+void ali_guard_slab(struct ali_block *b, struct ali_span *span, unsigned slices);
+void ali_guard_large(struct ali_span *span, size_t bytes);
+/* Before a span goes back. False: it must not, some of it stays inaccessible. */
+bool ali_guard_lift(const struct allot_heap *heap, struct ali_span *span);
+/* True when blocks of this heap are inaccessible. */
+bool ali_guard_is_void(const struct allot_heap *heap);
+bool ali_guard_is_void_block(const struct ali_found *found);
+void *ali_guard_void_alloc(const struct ali_request *request);
 
 /* --- purge.c */
 /* Gives back the pages of PARKED slabs that hold no live block. Bytes. */

@@ -32,7 +32,7 @@ static struct ali_span *take_kept(struct ali_block *b, size_t slices, size_t ali
 static struct ali_span *take_span(struct ali_block *b, const struct ali_request *request,
                                   size_t bytes, bool *zero)
 {
-    struct ali_span_request want = {.slices = slices_for(bytes),
+    struct ali_span_request want = {.slices = slices_for(bytes) + ali_guard_slices(),
                                     .align_slices = ali_max(request->align >> ALI_SLICE_SHIFT, 1),
                                     .want_zero = request->zero};
     struct ali_span *span;
@@ -57,11 +57,10 @@ static struct ali_span *take_span(struct ali_block *b, const struct ali_request 
 
 void *ali_large_alloc(struct ali_block *b, const struct ali_request *request)
 {
-    size_t bytes = ali_align_up(request->size, ali_os_page_bytes);
+    size_t bytes = ali_align_up(request->size + ali_hardening.extra_bytes, ali_os_page_bytes);
     struct ali_span *span;
     struct ali_large *large;
     bool zero;
-    void *p;
 
     if (request->align > ALI_GIB || bytes > PTRDIFF_MAX - request->align) {
         ali_error_set(ALLOT_LAYER_PROGRAM, ALLOT_CAUSE_TOO_LARGE, 0);
@@ -70,20 +69,14 @@ void *ali_large_alloc(struct ali_block *b, const struct ali_request *request)
     span = take_span(b, request, bytes, &zero);
     if (span == NULL)
         return NULL;
-    p = ali_span_base(span);
     large = ali_large_of(span);
     large->heap = b->heap;
     large->bytes = bytes;
     large->kind = ALI_KIND_LARGE;
     b->large_allocs++;
-    atomic_store_explicit(&large->state, ALI_STATE_LIVE, memory_order_release);
-    if (request->zero && !zero)
-        memset(p, 0, request->size);
-    if (ali_watch_large(b, bytes)) {
-        atomic_store_explicit(&large->state, ALI_STATE_WATCHED, memory_order_release);
-        ali_watch_allocated(b, p, bytes, request);
-    }
-    return p;
+    ali_guard_large(span, bytes);
+    ali_watch_take_large(b, span, zero, request);
+    return ali_span_base(span);
 }
 
 void ali_large_discard(struct ali_span *span)
@@ -93,6 +86,8 @@ void ali_large_discard(struct ali_span *span)
 
     ali_slab_clear(span, 1);
     ali_heap_delist(heap, span);
+    if (!ali_guard_lift(heap, span))
+        return;
     ali_span_free(span);
     ali_heap_uncharge(heap, bytes);
 }
@@ -108,11 +103,18 @@ static bool keep(struct ali_block *b, struct ali_span *span)
 {
     size_t bytes = ali_span_slices(span) << ALI_SLICE_SHIFT;
 
-    if (b->large_count == ALI_LARGE_CACHE || b->large_bytes + bytes > KEEP_BYTES)
+    if (b->large_count == ALI_LARGE_CACHE || b->large_bytes + bytes > KEEP_BYTES ||
+        !ali_guard_lift(b->heap, span))
         return false;
     b->large[b->large_count++] = span;
     b->large_bytes += bytes;
     return true;
+}
+
+void ali_large_release(struct ali_span *span)
+{
+    if (ali_large_of(span)->heap != ali_self->heap || !keep(ali_self, span))
+        ali_large_discard(span);
 }
 
 void ali_large_free(struct ali_span *span, enum ali_call call, const void *caller)
@@ -126,8 +128,7 @@ void ali_large_free(struct ali_span *span, enum ali_call call, const void *calle
         ali_heap_blame(ALLOT_MISUSE_DOUBLE_FREE, ali_span_base(span), call, caller);
         return;
     }
-    if (large->heap != ali_self->heap || !keep(ali_self, span))
-        ali_large_discard(span);
+    ali_large_release(span);
 }
 
 bool ali_large_resize(struct ali_found *found, size_t size)
@@ -137,6 +138,8 @@ bool ali_large_resize(struct ali_found *found, size_t size)
     size_t have = ali_span_slices(found->span);
     struct allot_heap *heap = found->large->heap;
 
+    if (ali_guard_slices() != 0)
+        return false;
     if (slices > have) {
         size_t more = (slices - have) << ALI_SLICE_SHIFT;
 
@@ -163,7 +166,8 @@ void *ali_large_move(struct ali_found *found, size_t size)
     struct ali_large was = *found->large;
     struct ali_span *to;
 
-    if (found->block_bytes < MOVE_MIN_BYTES || !ali_heap_charge(heap, more))
+    if (found->block_bytes < MOVE_MIN_BYTES || ali_guard_slices() != 0 ||
+        !ali_heap_charge(heap, more))
         return NULL;
     ali_heap_delist(heap, found->span);
     /* Not to be freed by anybody while it moves; the caller owns it, so only misuse could. */

@@ -49,12 +49,10 @@ static bool was_issued(const struct ali_found *f)
 
 static void describe_block(struct allot_misuse *m, const struct ali_found *f)
 {
-    uint8_t state = ali_state_get(f->state);
-
     m->block = f->block;
     m->block_bytes = f->block_bytes;
     m->heap = heap_name_of(f);
-    if (state == ALI_STATE_LIVE || state == ALI_STATE_WATCHED)
+    if (ali_state_is_live(ali_state_get(f->state)))
         m->place = ALLOT_PLACE_LIVE_BLOCK;
     else
         m->place = was_issued(f) ? ALLOT_PLACE_FREED_BLOCK : ALLOT_PLACE_UNISSUED_BLOCK;
@@ -101,7 +99,7 @@ void ali_heap_blame(enum allot_misuse_kind kind, const void *p, enum ali_call ca
 
     describe(&m, p);
     /* a free of the start of a freed block is a double free; inside it, an invalid one */
-    if (is_free_kind(call) && m.place == ALLOT_PLACE_FREED_BLOCK &&
+    if ((kind == ALLOT_MISUSE_INVALID_FREE || is_free_kind(call)) && m.place == ALLOT_PLACE_FREED_BLOCK &&
         (m.block == p || (m.block == NULL && ali_is_aligned(p, ALI_SLICE_BYTES))))
         m.kind = ALLOT_MISUSE_DOUBLE_FREE;
     else if (kind == ALLOT_MISUSE_DOUBLE_FREE && m.block != p)
@@ -120,6 +118,7 @@ void ali_heap_blame_claim(const void *p, size_t told, size_t truth, const char *
                              .detail = detail};
 
     describe(&m, p);
+    m.place = ALLOT_PLACE_LIVE_BLOCK; /* but for this call, which has made it HELD already */
     ali_report_misuse(&m, caller);
 }
 
@@ -143,5 +142,7 @@ void ali_heap_blame_content(enum allot_misuse_kind kind, const struct ali_found 
                              .detail = detail};
 
     describe(&m, f->block);
+    if (kind == ALLOT_MISUSE_HEAP_OVERFLOW)
+        m.place = ALLOT_PLACE_LIVE_BLOCK; /* as above */
     ali_report_misuse(&m, caller);
 }

@@ -214,7 +214,7 @@ static void end_purge(struct ali_slab *slab)
     }
 }
 
-static void discard_span(struct ali_span *span)
+static void discard_span(const struct allot_heap *h, struct ali_span *span)
 {
     struct ali_slab *slab = ali_slab_of(span);
     uint32_t slices = (uint32_t)ali_span_slices(span);
@@ -230,7 +230,8 @@ static void discard_span(struct ali_span *span)
     mark_destroyed(span, slices);
     if (is_slab)
         ali_pool_give(ali_state_pool(state_bytes), states);
-    ali_span_free(span);
+    if (ali_guard_lift(h, span))
+        ali_span_free(span);
 }
 
 /* Blocks of threads that live are found by them (thread.c) and given back then; from the moment one
@@ -292,7 +293,7 @@ void allot_heap_destroy(allot_heap *h)
         struct ali_span *span = &ali_region.metas[index];
 
         index = ali_slab_of(span)->heap_next;
-        discard_span(span);
+        discard_span(h, span);
     }
     discard_blocks(h);
     atomic_store_explicit(&h->used_bytes, 0, memory_order_relaxed);
@@ -363,6 +364,8 @@ static struct allot_heap *heap_of(const struct ali_found *f)
 
     if (f->large != NULL)
         return f->large->heap;
+    if (ali_guard_is_void_block(f))
+        return &ali_default_heap;
     b = atomic_load_explicit(&f->slab->holder, memory_order_acquire);
     return b == NULL ? NULL : b->heap;
 }
@@ -428,7 +431,8 @@ size_t allot_heap_usable(allot_heap *heap, const void *block)
     struct ali_found found;
 
     if (block == NULL || !find_own(heap, block, &found, ALLOT_MISUSE_INVALID_USABLE_SIZE,
-                                   ALI_CALL_HEAP_USABLE, __builtin_return_address(0)))
+                                   ALI_CALL_HEAP_USABLE, __builtin_return_address(0)) ||
+        !ali_harden_check(&found, false, ALI_CALL_HEAP_USABLE, __builtin_return_address(0)))
         return 0;
     return ali_watch_size(&found);
 }

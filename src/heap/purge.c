@@ -42,7 +42,7 @@ static size_t find_block(const struct ali_slab *slab, size_t i, bool want)
 static size_t purge_free_runs(struct ali_slab *slab)
 {
     struct ali_span *span = ali_slab_span(slab);
-    size_t slab_bytes = ali_span_slices(span) << ALI_SLICE_SHIFT;
+    size_t slab_bytes = (size_t)ali_classes[slab->class_index].slices << ALI_SLICE_SHIFT;
     size_t purged = 0;
     size_t first, end;
 

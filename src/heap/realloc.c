@@ -3,15 +3,27 @@
  * for the new size: so a sized free can be checked exactly, and shrinking really gives memory back. */
 #include "heap/internal.h"
 
-static bool stays(const struct ali_found *f, size_t size)
+/* What a block for this size would have. */
+static size_t block_bytes_for(const struct ali_found *f, size_t size)
+{
+    size += ali_hardening.extra_bytes;
+    if (size <= ALI_SMALL_MAX)
+        return f->large == NULL ? ali_classes[ali_class_of(size)].block_bytes : 0;
+    return f->large != NULL ? ali_align_up(size, ali_os_page_bytes) : 0;
+}
+
+static bool stays(const struct ali_found *f, const struct ali_request *request)
 {
     uint8_t state = ali_state_get(f->state);
 
-    if (state == ALI_STATE_WATCHED)
-        return false; /* an observer sees it as a free and an allocation */
-    if (f->large == NULL)
-        return size <= ALI_SMALL_MAX && f->block_bytes == ali_classes[ali_class_of(size)].block_bytes;
-    return false;
+    /* an observer sees it as a free and an allocation; a large LIVE block changes its end */
+    if (state == ALI_STATE_WATCHED || (f->large != NULL && state == ALI_STATE_LIVE))
+        return false;
+    if (f->block_bytes != block_bytes_for(f, request->size))
+        return false;
+    if (state == ALI_STATE_HARDENED)
+        ali_harden_resize(f, request);
+    return true;
 }
 
 static void *copy_to_new(struct allot_heap *heap, struct ali_found *f,
@@ -32,7 +44,11 @@ void *ali_realloc_found(struct allot_heap *heap, struct ali_found *f,
 {
     void *p;
 
-    if (stays(f, request->size))
+    if (!ali_harden_check(f, true, request->call, request->caller))
+        return NULL;
+    if (ali_guard_is_void_block(f))
+        return copy_to_new(&ali_default_heap, f, request);
+    if (stays(f, request))
         return f->block;
     if (f->large != NULL && request->size > ALI_SMALL_MAX && request->size <= PTRDIFF_MAX / 2 &&
         ali_state_get(f->state) == ALI_STATE_LIVE) {

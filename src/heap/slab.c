@@ -170,7 +170,7 @@ static struct ali_slab *make_slab(struct ali_block *b, struct ali_span *span, un
     slab->block_bytes = class->block_bytes;
     slab->count = class->count;
     slab->class_index = (uint8_t)class_index;
-    slab->cursor = 0;
+    slab->cursor = ali_harden_first(b, class);
     slab->high = 0;
     slab->clean = zero;
     slab->listed = false;
@@ -186,6 +186,8 @@ static struct ali_slab *make_slab(struct ali_block *b, struct ali_span *span, un
     }
     slab->sparse_bytes = slab->purged_bytes = 0;
     b->slab_bytes += (size_t)class->slices << ALI_SLICE_SHIFT;
+    if (!zero)
+        ali_harden_forget(b, slab);
     set_holder(slab, b);
     return slab;
 }
@@ -225,6 +227,8 @@ static void return_span(struct allot_heap *heap, struct ali_span *span)
     size_t bytes = ali_span_slices(span) << ALI_SLICE_SHIFT;
 
     ali_heap_delist(heap, span);
+    if (!ali_guard_lift(heap, span))
+        return;
     ali_span_free(span);
     ali_heap_uncharge(heap, bytes);
 }
@@ -355,7 +359,7 @@ static struct ali_slab *take_from_parked(struct ali_block *b, unsigned class_ind
 static struct ali_slab *take_new(struct ali_block *b, unsigned class_index)
 {
     unsigned slices = ali_classes[class_index].slices;
-    struct ali_span_request want = {.slices = slices, .align_slices = 1};
+    struct ali_span_request want = {.slices = slices + ali_guard_slices(), .align_slices = 1};
     struct ali_span *span;
     struct ali_slab *slab;
     bool zero = false;
@@ -363,14 +367,15 @@ static struct ali_slab *take_new(struct ali_block *b, unsigned class_index)
     if (slices == 1 && b->empty_count > 0) {
         span = b->empties[--b->empty_count];
     } else {
-        if (!ali_heap_charge(b->heap, slices << ALI_SLICE_SHIFT))
+        if (!ali_heap_charge(b->heap, want.slices << ALI_SLICE_SHIFT))
             return NULL;
         span = ali_span_alloc(&want, &zero);
         if (span == NULL) {
-            ali_heap_uncharge(b->heap, slices << ALI_SLICE_SHIFT);
+            ali_heap_uncharge(b->heap, want.slices << ALI_SLICE_SHIFT);
             return NULL;
         }
         ali_heap_enlist(b->heap, span);
+        ali_guard_slab(b, span, slices);
     }
     slab = make_slab(b, span, class_index, zero);
     if (slab == NULL)

@@ -21,8 +21,9 @@ struct allot_heap;
 enum ali_state {
     ALI_STATE_FREE = 0,
     ALI_STATE_LIVE = 1,
-    ALI_STATE_WATCHED = 2, /* live, but leaves the fast path: observed, or hardened */
-    ALI_STATE_HELD = 3,    /* freed and waiting in the quarantine */
+    ALI_STATE_WATCHED = 2, /* live, but leaves the fast path: observed, and hardened if blocks are */
+    ALI_STATE_HELD = 3,    /* being freed, or freed and waiting in the quarantine */
+    ALI_STATE_HARDENED = 4, /* live, leaves the fast path, not observed */
     ALI_STATE_NEVER = 0xff /* behind the last block of a slab */
 };
 
@@ -142,6 +143,11 @@ ALI_INLINE uint8_t ali_state_get(const uint8_t *state)
 ALI_INLINE void ali_state_set(uint8_t *state, uint8_t value)
 {
     atomic_store_explicit((_Atomic(uint8_t) *)state, value, memory_order_relaxed);
+}
+
+ALI_INLINE bool ali_state_is_live(uint8_t state)
+{
+    return state == ALI_STATE_LIVE || state == ALI_STATE_WATCHED || state == ALI_STATE_HARDENED;
 }
 
 #endif

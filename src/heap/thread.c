@@ -282,7 +282,7 @@ ALI_NOINLINE static void start_now(void)
     if (atomic_compare_exchange_strong(&state, &zero, 1)) {
         ali_os_init();
         ali_options_init();
-        ali_watch_init();
+        ali_harden_init();
         ali_region_init();
         atomic_store_explicit(&state, 2, memory_order_release);
         /* these may allocate */

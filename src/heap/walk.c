@@ -41,11 +41,6 @@ struct visit {
     void *arg;
 };
 
-static bool is_live_state(uint8_t state)
-{
-    return state == ALI_STATE_LIVE || state == ALI_STATE_WATCHED;
-}
-
 static bool visit_span(struct ali_span *span, void *arg)
 {
     const struct visit *v = arg;
@@ -55,12 +50,12 @@ static bool visit_span(struct ali_span *span, void *arg)
     if (slab->kind == ALI_KIND_LARGE) {
         const struct ali_large *large = ali_large_of(span);
 
-        if (!is_live_state(atomic_load_explicit(&large->state, memory_order_acquire)))
+        if (!ali_state_is_live(atomic_load_explicit(&large->state, memory_order_acquire)))
             return true;
         return v->fn(ali_span_base(span), large->bytes, v->arg);
     }
     for (i = 0; i < slab->count; i++)
-        if (is_live_state(ali_state_get(slab->states + i)) &&
+        if (ali_state_is_live(ali_state_get(slab->states + i)) &&
             !v->fn(ali_slab_base(slab) + (size_t)i * slab->block_bytes, slab->block_bytes, v->arg))
             return false;
     return true;
@@ -81,7 +76,7 @@ static bool add_span(struct ali_span *span, void *arg)
 
     stats->spans_bytes += ali_span_slices(span) << ALI_SLICE_SHIFT;
     if (slab->kind == ALI_KIND_LARGE) {
-        if (is_live_state(atomic_load_explicit(&ali_large_of(span)->state, memory_order_acquire))) {
+        if (ali_state_is_live(atomic_load_explicit(&ali_large_of(span)->state, memory_order_acquire))) {
             stats->live_blocks++;
             stats->live_bytes += ali_large_of(span)->bytes;
         }

@@ -5,7 +5,8 @@
  *   a sample    the countdown of bytes is charged with a whole mask at refill; where it ends
  *               inside the mask, the rest is kept out, and the call that would have taken the next
  *               block misses and is the sample.
- * A watched block has state WATCHED, so its free misses as well. */
+ * A watched block has state WATCHED, so its free misses as well. Hardening keeps everything out of
+ * the slots in the same way, and a block that is hardened and not observed is HARDENED. */
 #include "heap/internal.h"
 
 /* The observer that is to see an allocation of this thread; NULL none, or it is its own. */
@@ -45,16 +46,28 @@ static uint64_t charge_mask(struct ali_block *b, uint64_t bits, int64_t size)
     return visible;
 }
 
+/* Those of the mask that the hit path may hand out. */
+static uint64_t visible_of(struct ali_block *b, uint64_t bits, int64_t size)
+{
+    const struct ali_observer *observer = ali_observer_now();
+
+    if (observer != NULL) {
+        arm_for(b, observer);
+        if (observer->mean_bytes == 0)
+            return 0;
+    }
+    if (ali_hardening.every_call)
+        return 0;
+    return observer == NULL ? bits : charge_mask(b, bits, size);
+}
+
 void ali_watch_admit(struct ali_block *b, unsigned class_index, uint64_t bits)
 {
     struct ali_slot *slot = &b->slots[class_index];
-    const struct ali_observer *observer = ali_observer_now();
     uint64_t visible = bits;
 
-    if (ali_unlikely(observer != NULL)) {
-        arm_for(b, observer);
-        visible = observer->mean_bytes == 0 ? 0 : charge_mask(b, bits, slot->block_bytes);
-    }
+    if (ali_unlikely(ali_observer_now() != NULL || ali_hardening.every_call))
+        visible = visible_of(b, bits, slot->block_bytes);
     slot->bits = visible;
     b->parked_bits[class_index] = bits & ~visible;
 }
@@ -99,8 +112,8 @@ static uint64_t weight_of(const struct ali_observer *observer, size_t size)
     return p <= 0 ? size : (uint64_t)((double)size / p);
 }
 
-void ali_watch_allocated(struct ali_block *b, void *p, size_t given_bytes,
-                         const struct ali_request *request)
+static void tell_allocated(struct ali_block *b, void *p, size_t given_bytes,
+                           const struct ali_request *request)
 {
     const struct ali_observer *observer = observer_for(b);
 
@@ -112,19 +125,38 @@ void ali_watch_allocated(struct ali_block *b, void *p, size_t given_bytes,
     b->watching = false;
 }
 
-static void *take_parked(struct ali_block *b, unsigned class_index, enum ali_state state,
+/* --- taking ------------------------------------------------------------------------------- */
+
+static uint8_t state_for(const struct ali_block *b, bool is_observed)
+{
+    if (is_observed)
+        return ALI_STATE_WATCHED;
+    if (ali_hardening.every_block && !ali_guard_is_void(b->heap))
+        return ALI_STATE_HARDENED;
+    return ALI_STATE_LIVE;
+}
+
+static void prepare(const struct ali_block *b, char *p, size_t block_bytes, bool zero,
+                    const struct ali_request *request)
+{
+    if (ali_hardening.every_block && !ali_guard_is_void(b->heap))
+        ali_harden_issue(p, block_bytes, zero, request);
+    else if (request->zero && !zero)
+        memset(p, 0, request->size);
+}
+
+static char *take_parked(struct ali_block *b, unsigned class_index, bool is_observed,
                          const struct ali_request *request)
 {
     struct ali_slot *slot = &b->slots[class_index];
     uint64_t bits = b->parked_bits[class_index];
-    uint64_t i = ali_low_bit(bits);
-    void *p = slot->base + i * slot->block_bytes;
+    uint64_t i = ali_harden_pick(b, bits);
+    char *p = slot->base + i * slot->block_bytes;
 
-    ali_state_set(slot->states + i, (uint8_t)state);
-    if (request->zero && !slot->zero)
-        memset(p, 0, request->size);
-    bits &= bits - 1;
     b->parked_bits[class_index] = 0;
+    prepare(b, p, slot->block_bytes, slot->zero, request);
+    ali_state_set(slot->states + i, state_for(b, is_observed));
+    bits &= ~((uint64_t)1 << i);
     if (bits != 0)
         ali_watch_admit(b, class_index, bits);
     return p;
@@ -133,39 +165,62 @@ static void *take_parked(struct ali_block *b, unsigned class_index, enum ali_sta
 void *ali_watch_take(struct ali_block *b, unsigned class_index, const struct ali_request *request)
 {
     size_t block_bytes = b->slots[class_index].block_bytes;
-    void *p;
+    bool is_observed = is_due(b, observer_for(b), block_bytes);
+    char *p = take_parked(b, class_index, is_observed, request);
 
-    if (!is_due(b, observer_for(b), block_bytes))
-        return take_parked(b, class_index, ALI_STATE_LIVE, request);
-    p = take_parked(b, class_index, ALI_STATE_WATCHED, request);
-    ali_watch_allocated(b, p, block_bytes, request);
+    if (is_observed)
+        tell_allocated(b, p, block_bytes, request);
     return p;
 }
 
-bool ali_watch_large(struct ali_block *b, size_t bytes)
+void ali_watch_take_large(struct ali_block *b, struct ali_span *span, bool zero,
+                          const struct ali_request *request)
 {
-    return is_due(b, observer_for(b), bytes);
+    struct ali_large *large = ali_large_of(span);
+    bool is_observed = is_due(b, observer_for(b), large->bytes);
+    char *p = ali_span_base(span);
+
+    prepare(b, p, large->bytes, zero, request);
+    atomic_store_explicit(&large->state, state_for(b, is_observed), memory_order_release);
+    if (is_observed)
+        tell_allocated(b, p, large->bytes, request);
 }
 
-bool ali_watch_freed(void *p, size_t bytes, enum ali_call call, const void *caller)
+/* --- freeing ------------------------------------------------------------------------------ */
+
+static void tell_freed(void *p, size_t bytes, const void *caller)
 {
     const struct ali_observer *observer = ali_observer_now();
     struct ali_block *self = ali_self;
     bool attached = ali_thread_is_attached();
 
-    (void)call;
     if (observer == NULL || (attached && self->watching))
-        return true;
+        return;
     if (attached)
         self->watching = true;
     observer->freed(p, bytes, caller, observer->arg);
     if (attached)
         self->watching = false;
+}
+
+bool ali_watch_freed(struct ali_found *f, uint8_t state, enum ali_call call, const void *caller)
+{
+    if (!ali_harden_check(f, true, call, caller))
+        return false;
+    if (state == ALI_STATE_WATCHED)
+        tell_freed(f->block, ali_watch_size(f), caller);
+    ali_harden_erase(f);
     return true;
 }
 
-bool ali_watch_keeps_size(void) { return false; }
+/* --- sizes -------------------------------------------------------------------------------- */
 
-size_t ali_watch_size(const struct ali_found *found) { return found->block_bytes; }
+bool ali_watch_knows_size(const struct ali_found *f)
+{
+    return ali_hardening.extra_bytes != 0 || ali_guard_is_void_block(f);
+}
 
-void ali_watch_init(void) {}
+size_t ali_watch_size(const struct ali_found *f)
+{
+    return ali_guard_is_void_block(f) ? 0 : ali_harden_size(f);
+}

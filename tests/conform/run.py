@@ -103,6 +103,7 @@ class Context:
         self.here = HERE
         self.build = Path(self.lib).parent if self.lib else None
         self.quick = options.quick
+        self.options = options.options
         self.temp = None
         self.children = set()
         self.lock = threading.Lock()
@@ -116,6 +117,8 @@ class Context:
             env["ALLOT_MALLOC"] = self.lib
             if self.ours:
                 env["ALLOT_MALLOC_IS_OURS"] = "1"
+            if self.options:
+                env["ALLOT"] = self.options
             if preload:
                 env["LD_PRELOAD"] = self.lib
         env.update(more)
@@ -184,6 +187,7 @@ def main():
     parser.add_argument("--bin", required=True, help="folder of the built programs")
     parser.add_argument("--lib", default=os.environ.get("ALLOT_MALLOC", ""))
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--options", default="", help="of $ALLOT, such as harden=all")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("names", nargs="*")

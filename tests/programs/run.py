@@ -43,7 +43,7 @@ class Case:
 
 
 
-def environment(lib):
+def environment(lib, options):
     env = {k: v for k, v in os.environ.items()
            if not k.startswith(("ALLOT", "LD_", "PYTHON", "GIT_", "CI"))}
     env.update(LC_ALL="C.UTF-8", TZ="UTC", TERM="dumb", HOME="/nonexistent",
@@ -51,16 +51,18 @@ def environment(lib):
                GIT_CONFIG_NOSYSTEM="1", GIT_CONFIG_GLOBAL="/dev/null")
     if lib:
         env["LD_PRELOAD"] = lib
+        if options:
+            env["ALLOT"] = options
     return env
 
 
-def run_script(script, folder, lib, seconds):
+def run_script(script, folder, lib, options, seconds):
     """Exit status (None: hung), standard output and error of a case's script.
 
     The shell itself starts without the drop-in when there is none to test; it
     is under test as every other program otherwise.
     """
-    child = subprocess.Popen(["bash", "-c", script], cwd=folder, env=environment(lib),
+    child = subprocess.Popen(["bash", "-c", script], cwd=folder, env=environment(lib, options),
                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, start_new_session=True)
     try:
@@ -94,13 +96,13 @@ def first_difference(a, b):
     return f"{len(left)} lines against {len(right)}"
 
 
-def compare(case, base, source, lib):
+def compare(case, base, source, lib, options):
     """Problems of one case: a list of lines."""
     # All runs share one path, so that a program may print where it is.
     runs = []
     for which in ("", "", lib):
         folder = fresh_folder(base, source, case.name)
-        runs.append(run_script(case.script, folder, which, case.seconds))
+        runs.append(run_script(case.script, folder, which, options, case.seconds))
         shutil.rmtree(folder)
     plain, again, ours = runs
     problems = []
@@ -123,13 +125,13 @@ def compare(case, base, source, lib):
     return problems
 
 
-def one_case(case, base, source, lib):
+def one_case(case, base, source, lib, options):
     missing = [p for p in case.programs if not shutil.which(p)]
     if missing:
         print(f"skip {case.name}: no {', '.join(missing)}", flush=True)
         return "skip"
     began = time.monotonic()
-    problems = compare(case, base, source, lib)
+    problems = compare(case, base, source, lib, options)
     lines = [f"{'FAIL' if problems else 'ok  '} {case.name} ({time.monotonic() - began:.1f} s)"]
     lines += ["       " + p for p in problems[:16]]
     print("\n".join(lines), flush=True)
@@ -139,6 +141,7 @@ def one_case(case, base, source, lib):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--lib", default=os.environ.get("ALLOT_MALLOC", ""))
+    parser.add_argument("--options", default="", help="of $ALLOT, such as harden=all")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
@@ -153,7 +156,8 @@ def main():
         source = Path(temp) / "input"
         inputs.make(source)
         with ThreadPoolExecutor(options.jobs) as pool:
-            results = list(pool.map(lambda c: one_case(c, Path(temp), source, lib), chosen))
+            results = list(pool.map(lambda c: one_case(c, Path(temp), source, lib, options.options),
+                                    chosen))
     passed, failed, skipped = (results.count(r) for r in ("ok", "FAIL", "skip"))
     print(f"programs: {passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed or not passed else 0

@@ -1,0 +1,186 @@
+/* The quarantine: freed blocks wait, the oldest leave first.
+ *
+ *   ring   ... | oldest | ... | youngest | ...      pointers to HELD blocks of the default heap
+ *               head                      tail      (both only grow; places modulo the length)
+ *
+ * The state byte stays HELD meanwhile, so nobody hands the block out, and a second free is told as
+ * what it is. A block leaves by the ordinary free, on the thread that pushes it out, with no lock
+ * held. Blocks of heap objects are not taken in: their heap may be destroyed before they leave.
+ *
+ * Lock: one, of rank QUARANTINE, around the ring alone. In a forked child the ring is right at every
+ * instant (an entry is stored before tail moves), and the byte count is made anew. */
+#include "heap/internal.h"
+
+#define BYTES_PER_ENTRY 64            /* length of the ring: its bytes by this */
+#define SMALL_BYTES (64 * ALI_KIB)    /* with uaf and without quarantine */
+#define LEAVE_AT_ONCE 32              /* blocks taken out under the lock in one go */
+
+static struct {
+    struct ali_lock lock;
+    _Atomic(void *) *entries; /* constant once set */
+    size_t length;            /* a power of two */
+    size_t max_bytes;
+    _Atomic(uint64_t) head, tail;
+    _Atomic(size_t) bytes;
+} ring = {.lock = ALI_LOCK_INIT(ALI_RANK_QUARANTINE)};
+
+static size_t wanted_bytes(void)
+{
+    if ((ali_hardening.on & ALI_HARDEN_QUARANTINE) != 0)
+        return (size_t)ali_min(ali_options.quarantine_bytes, SIZE_MAX / 4);
+    return (ali_hardening.on & ALI_HARDEN_UAF) != 0 ? SMALL_BYTES : 0;
+}
+
+static size_t length_for(size_t bytes)
+{
+    size_t length = 64;
+
+    while (length < bytes / BYTES_PER_ENTRY)
+        length *= 2;
+    return length;
+}
+
+/* False when there is none: no option, or no memory. */
+static bool is_ready(void)
+{
+    size_t want = wanted_bytes();
+    size_t length = length_for(want);
+    void *entries;
+    bool ours = false;
+
+    if (want == 0 || ring.entries != NULL)
+        return want != 0;
+    entries = ali_os_map(length * sizeof *ring.entries, ALI_OS_READ_WRITE, NULL);
+    if (entries == NULL)
+        return false;
+    ali_lock(&ring.lock);
+    if (ring.entries == NULL) {
+        ring.length = length;
+        ring.max_bytes = want;
+        ring.entries = entries;
+        ours = true;
+    }
+    ali_unlock(&ring.lock);
+    if (!ours)
+        ali_os_unmap(entries, length * sizeof *ring.entries);
+    return true;
+}
+
+static uint64_t count_locked(void)
+{
+    return atomic_load_explicit(&ring.tail, memory_order_relaxed) -
+           atomic_load_explicit(&ring.head, memory_order_relaxed);
+}
+
+static void push_locked(const struct ali_found *f)
+{
+    uint64_t tail = atomic_load_explicit(&ring.tail, memory_order_relaxed);
+
+    atomic_store_explicit(&ring.entries[tail & (ring.length - 1)], f->block, memory_order_relaxed);
+    /* release: in this order also for a forked child */
+    atomic_store_explicit(&ring.tail, tail + 1, memory_order_release);
+    atomic_fetch_add_explicit(&ring.bytes, f->block_bytes, memory_order_relaxed);
+}
+
+static void pop_locked(struct ali_found *f)
+{
+    uint64_t head = atomic_load_explicit(&ring.head, memory_order_relaxed);
+    void *block =
+        atomic_load_explicit(&ring.entries[head & (ring.length - 1)], memory_order_relaxed);
+
+    atomic_store_explicit(&ring.head, head + 1, memory_order_release);
+    ali_require(ali_heap_find(block, f) && ali_state_get(f->state) == ALI_STATE_HELD);
+    atomic_fetch_sub_explicit(&ring.bytes, f->block_bytes, memory_order_relaxed);
+}
+
+/* Takes out the oldest until `room` bytes and an entry are free; at most LEAVE_AT_ONCE. */
+static size_t leave_locked(struct ali_found *leaving, size_t room)
+{
+    size_t n = 0;
+
+    while (n < LEAVE_AT_ONCE && count_locked() != 0 &&
+           (ring.bytes + room > ring.max_bytes || count_locked() == ring.length))
+        pop_locked(&leaving[n++]);
+    return n;
+}
+
+static void release(struct ali_found *leaving, size_t n, enum ali_call call, const void *caller)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        ali_harden_check_held(&leaving[i], call, caller);
+        ali_heap_free_held(&leaving[i]);
+    }
+}
+
+static bool is_of_default_heap(const struct ali_found *f)
+{
+    struct ali_block *b;
+
+    if (f->large != NULL)
+        return ali_heap_is_default(f->large->heap);
+    b = atomic_load_explicit(&f->slab->holder, memory_order_acquire);
+    return b != NULL && ali_heap_is_default(b->heap);
+}
+
+bool ali_quarantine_take(const struct ali_found *f, enum ali_call call, const void *caller)
+{
+    struct ali_found leaving[LEAVE_AT_ONCE];
+    bool is_in = false;
+
+    if (!ali_hardening.every_block || !is_of_default_heap(f) || !is_ready() ||
+        f->block_bytes > ring.max_bytes / 2)
+        return false;
+    while (!is_in) {
+        size_t n;
+
+        ali_lock(&ring.lock);
+        n = leave_locked(leaving, f->block_bytes);
+        is_in = ring.bytes + f->block_bytes <= ring.max_bytes && count_locked() < ring.length;
+        if (is_in)
+            push_locked(f);
+        ali_unlock(&ring.lock);
+        release(leaving, n, call, caller);
+    }
+    return true;
+}
+
+bool ali_quarantine_empty(enum ali_call call, const void *caller)
+{
+    struct ali_found leaving[LEAVE_AT_ONCE];
+    bool any = false;
+    size_t n;
+
+    if (ring.entries == NULL)
+        return false;
+    do {
+        ali_lock(&ring.lock);
+        n = leave_locked(leaving, ring.max_bytes);
+        ali_unlock(&ring.lock);
+        release(leaving, n, call, caller);
+        any = any || n != 0;
+    } while (n != 0);
+    return any;
+}
+
+void ali_quarantine_count(size_t *blocks, size_t *bytes)
+{
+    *blocks = (size_t)count_locked();
+    *bytes = atomic_load_explicit(&ring.bytes, memory_order_relaxed);
+}
+
+void ali_quarantine_fork_child(void)
+{
+    uint64_t i;
+    size_t bytes = 0;
+    struct ali_found f;
+
+    ali_lock_reset(&ring.lock);
+    if (ring.entries == NULL)
+        return;
+    for (i = ring.head; i != ring.tail; i++)
+        if (ali_heap_find(ring.entries[i & (ring.length - 1)], &f))
+            bytes += f.block_bytes;
+    ring.bytes = bytes;
+}
