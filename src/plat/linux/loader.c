@@ -14,6 +14,8 @@
 /* Only glibc has it; musl knows no RTLD_DEEPBIND. */
 extern __typeof__(const char *(void)) gnu_get_libc_version __attribute__((weak));
 
+enum { REDIRECT_MAX = 32 };
+
 struct library {
     const void *inside; /* an address in it */
     uintptr_t base;
@@ -99,52 +101,60 @@ static uint32_t gnu_hash(const char *name)
     return h;
 }
 
-static bool redirect_symbol(const struct library *l, ElfW(Sym) * symbol, void (*function)(void))
-{
-    char *page = (char *)ali_align_down((uintptr_t)symbol, ali_os_page_bytes);
-    size_t bytes = ali_align_up((uintptr_t)(symbol + 1) - (uintptr_t)page, ali_os_page_bytes);
-
-    if (ali_os_protect(page, bytes, ALI_OS_READ_WRITE) != 0)
-        return false;
-    /* One store: a look-up by another thread finds the one or the other. */
-    __atomic_store_n(&symbol->st_value, (uintptr_t)function - l->base, __ATOMIC_RELAXED);
-    (void)ali_os_protect(page, bytes, ALI_OS_READ);
-    return true;
-}
-
-static bool redirect_name(const struct library *l, const char *name, void (*function)(void))
+/* The definition of a name; NULL when there is none. */
+static ElfW(Sym) * find_symbol(const struct library *l, const char *name)
 {
     const uint32_t bucket_count = l->hash[0], first = l->hash[1], filter_words = l->hash[2];
     const uint32_t *buckets = l->hash + 4 + filter_words * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
     const uint32_t *chain = buckets + bucket_count;
     const uint32_t hash = gnu_hash(name);
-    uint32_t i = buckets[hash % bucket_count];
-    bool good = true;
 
-    for (; i >= first; i++) {
+    for (uint32_t i = buckets[hash % bucket_count]; i >= first; i++) {
         ElfW(Sym) *symbol = &l->symbols[i];
 
         if ((chain[i - first] | 1) == (hash | 1) && symbol->st_shndx != SHN_UNDEF &&
             ELF64_ST_TYPE(symbol->st_info) == STT_FUNC &&
             strcmp(l->strings + symbol->st_name, name) == 0)
-            good &= redirect_symbol(l, symbol, function);
+            return symbol;
         if ((chain[i - first] & 1) != 0)
             break;
     }
-    return good;
+    return NULL;
+}
+
+/* All of them or none: half of an allocator would be worse than the whole of another one. */
+static bool redirect(const struct library *l, const struct ali_os_redirect *table, size_t count)
+{
+    ElfW(Sym) * symbols[REDIRECT_MAX];
+    uintptr_t low = UINTPTR_MAX, high = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        symbols[i] = find_symbol(l, table[i].name);
+        if (symbols[i] != NULL) {
+            low = ali_min(low, ali_align_down((uintptr_t)symbols[i], ali_os_page_bytes));
+            high = ali_max(high, (uintptr_t)(symbols[i] + 1));
+        }
+    }
+    high = ali_align_up(high, ali_os_page_bytes);
+    if (low >= high || ali_os_protect((void *)low, high - low, ALI_OS_READ_WRITE) != 0)
+        return false;
+    /* Each with one store: a look-up by another thread finds the one or the other. */
+    for (size_t i = 0; i < count; i++)
+        if (symbols[i] != NULL)
+            __atomic_store_n(&symbols[i]->st_value, (uintptr_t)table[i].function - l->base,
+                             __ATOMIC_RELAXED);
+    (void)ali_os_protect((void *)low, high - low, ALI_OS_READ);
+    return true;
 }
 
 bool ali_os_redirect_libc(const struct ali_os_redirect *table, size_t count)
 {
     struct library l = {.plain = false};
-    bool good = true;
 
-    if (gnu_get_libc_version == NULL)
+    if (gnu_get_libc_version == NULL || count > REDIRECT_MAX)
         return false;
     l.inside = (const void *)(uintptr_t)gnu_get_libc_version;
     if (dl_iterate_phdr(visit, &l) == 0 || !l.plain || l.strings == NULL || l.hash == NULL)
         return false;
-    for (size_t i = 0; i < count; i++)
-        good &= redirect_name(&l, table[i].name, table[i].function);
-    return good;
+    return redirect(&l, table, count);
 }
