@@ -99,8 +99,9 @@ void ali_heap_blame(enum allot_misuse_kind kind, const void *p, enum ali_call ca
 
     describe(&m, p);
     /* a free of the start of a freed block is a double free; inside it, an invalid one */
-    if ((kind == ALLOT_MISUSE_INVALID_FREE || is_free_kind(call)) && m.place == ALLOT_PLACE_FREED_BLOCK &&
-        (m.block == p || (m.block == NULL && ali_is_aligned(p, ALI_SLICE_BYTES))))
+    if ((kind == ALLOT_MISUSE_INVALID_FREE || is_free_kind(call)) &&
+        m.place == ALLOT_PLACE_FREED_BLOCK &&
+        (m.block == p || (m.block == NULL && ali_is_aligned(p, 16)))) /* its slab is gone */
         m.kind = ALLOT_MISUSE_DOUBLE_FREE;
     else if (kind == ALLOT_MISUSE_DOUBLE_FREE && m.block != p)
         m.kind = ALLOT_MISUSE_INVALID_FREE;
