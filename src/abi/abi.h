@@ -23,9 +23,6 @@
     static void (*const brings_##function)(void) __attribute__((used)) = (function)
 
 void ali_abi_start(void);
-/* Libraries that look in the C library first find our malloc there, if it is the program's. */
-void ali_abi_rebind(void);
-
 void ali_abi_glibc_anchor(void);
 void ali_abi_malloc_anchor(void);
 

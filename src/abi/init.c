@@ -14,7 +14,6 @@ __attribute__((constructor(101))) void ali_abi_start(void)
         return;
     started = true;
     ali_heap_start();
-    ali_abi_rebind();
     ali_exit_stats_start();
     ali_deepbind_start();
     errno = saved;

@@ -145,18 +145,6 @@ bool ali_os_redirect_libc(const struct ali_os_redirect *table, size_t count);
  * is none. May call malloc. */
 void *ali_os_loaded_function(const char *library, const char *name);
 
-/* Whether the whole program finds the function `name` in the file that has `here`. */
-bool ali_os_is_global(const char *name, const void *here);
-
-/* Makes the C library's own entries for names lead elsewhere, for code that looks there first
- * (RTLD_DEEPBIND). Names that it does not have are passed over. Two system calls; -ENOSYS where
- * there is no such code. Before other threads open libraries. */
-struct ali_os_name {
-    const char *name;
-    const void *target;
-};
-int ali_os_rebind_libc(const struct ali_os_name *wanted, size_t count);
-
 /* Return addresses from here outwards, at most `max`; the count. Never allocates, never faults. */
 size_t ali_os_backtrace(uintptr_t *frames, size_t max);
 
