@@ -23,7 +23,6 @@
     static void (*const brings_##function)(void) __attribute__((used)) = (function)
 
 void ali_abi_start(void);
-
 void ali_abi_glibc_anchor(void);
 void ali_abi_malloc_anchor(void);
 

@@ -133,8 +133,8 @@ bool ali_os_module(const void *p, char *name, size_t name_bytes, uintptr_t *base
 void ali_os_loader_range(uintptr_t *start, size_t *bytes);
 
 /* Makes the C library's symbols of these names mean other functions, for every look-up from now on
- * that would find them: all at once, at most 32. False when that could not be had: static program,
- * other libc, denied. Names that the C library lacks are no failure. */
+ * that would find them. False when that could not be had for all: static program, other libc,
+ * denied. Names that the C library lacks are no failure. */
 struct ali_os_redirect {
     const char *name;
     void (*function)(void);
@@ -144,9 +144,6 @@ bool ali_os_redirect_libc(const struct ali_os_redirect *table, size_t count);
 /* A function of a shared library that is loaded already, wherever it is visible; NULL when there
  * is none. May call malloc. */
 void *ali_os_loaded_function(const char *library, const char *name);
-
-/* Whether the whole program finds the function `name` in the file that has `here`. */
-bool ali_os_is_global(const char *name, const void *here);
 
 /* Return addresses from here outwards, at most `max`; the count. Never allocates, never faults. */
 size_t ali_os_backtrace(uintptr_t *frames, size_t max);

@@ -11,7 +11,7 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 
-enum { thread_count = 8, slots = 512 };
+enum { thread_count = 8, slots = 128 };
 static void *exchange[slots];
 static volatile bool stop;
 
@@ -56,7 +56,7 @@ static void *churn(void *arg)
         uint64_t r = t_random(&seed);
         if (r % 256 == 7)
             nanosleep(&nap, NULL);
-        size_t size = r % 256 ? r % 3000 : r % 400000;
+        size_t size = r % 2048 ? r % 1000 : r % 400000;
         void *block = r & 1 << 20 ? calloc(1, size) : malloc(size);
         if (r & 1 << 21)
             block = realloc(block, size * 2 + 1);
@@ -294,6 +294,13 @@ static void together(void)
 
 static volatile long forks_in_handler;
 
+/* Once: armed again by the handler, so that the program gets on between two. */
+static void alarm_soon(long microseconds)
+{
+    struct itimerval once = {{0, 0}, {0, microseconds}};
+    setitimer(ITIMER_REAL, &once, NULL);
+}
+
 static void fork_now(int sig)
 {
     (void)sig;
@@ -307,16 +314,16 @@ static void fork_now(int sig)
             ;
         forks_in_handler++;
     }
+    alarm_soon(500);
     errno = saved;
 }
 
 /* One thread: a signal interrupts the allocator at any place and forks. */
 static void from_handler(void)
 {
-    struct itimerval often = {{0, 1000}, {0, 1000}}, never = {{0, 0}, {0, 0}};
     uint64_t seed = 5;
     signal(SIGALRM, fork_now);
-    setitimer(ITIMER_REAL, &often, NULL);
+    alarm_soon(500);
     long deadline = now_ms() + 20000, wanted = forks() / 20;
     void *block[100] = {0};
     for (long step = 0; forks_in_handler < wanted && now_ms() < deadline; step++) {
@@ -324,7 +331,7 @@ static void from_handler(void)
         free(block[i]);
         block[i] = malloc(t_random(&seed) % (step % 50 ? 2000 : 300000));
     }
-    setitimer(ITIMER_REAL, &never, NULL);
+    signal(SIGALRM, SIG_IGN);
     CHECK(forks_in_handler > 10, "%ld forks only", forks_in_handler);
     for (int i = 0; i < 100; i++)
         free(block[i]);

@@ -107,6 +107,7 @@ static void trim_gives_back(void)
 {
     enum { count = 1600 };
     static void *block[count];
+    malloc_trim(0);
     long before = t_rss_kib();
     for (int i = 0; i < count; i++)
         memset(block[i] = malloc(50000), 1, 50000);

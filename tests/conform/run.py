@@ -42,7 +42,7 @@ PROGRAMS = {
     "tls-dtor": ("tls_dtor", [], 60),
     "atexit": ("atexit", [], 30),
     "exit-race": ("exit_race", [], 60),
-    "fork-many": ("fork", ["many"], 180),
+    "fork-many": ("fork", ["many"], 300),
     "fork-again": ("fork", ["again"], 90),
     "fork-stdio": ("fork", ["stdio"], 90),
     "fork-handlers": ("fork", ["handlers"], 90),

@@ -4,7 +4,8 @@
 #include "t.h"
 #include <pthread.h>
 
-enum { blocks = 20000, size = 2000, threads = 4 };
+/* kept_kib: what an allocator may hold unused, in another place than the live blocks. */
+enum { blocks = 20000, size = 2000, threads = 4, kept_kib = 24 * 1024 };
 static void *block[threads][blocks];
 
 static void *fill_all(void *arg)
@@ -46,7 +47,7 @@ int main(void)
         long full = t_rss_kib();
         if (generation < 2 && full > peak)
             peak = full;
-        CHECK(full < peak + peak / 10 + 4096, "generation %d holds %ld KiB, before %ld", generation,
+        CHECK(full < peak + peak / 10 + kept_kib, "generation %d holds %ld KiB, before %ld", generation,
               full, peak);
         if (generation & 1) {
             run(free_next);
