@@ -10,6 +10,9 @@
  * used it end. At the end the default heap must be empty.
  *
  * usage: remote_stress [rounds [threads [operations [seed]]]] */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
 #include <allot/allot.h>
 
 #include <pthread.h>
