@@ -26,7 +26,7 @@ byte word[11];
 byte slot[3]; /* the entry of each thread's buffer */
 byte held[3];
 byte seen[3];
-byte done;
+byte over;
 
 /* The entry of one's own, or of the other thread, may reach memory between any two steps. */
 inline drip(t)
@@ -89,7 +89,7 @@ inline second()
 #endif
     assert(early == 1);
     word[DATA] = 2; /* the next user of the block */
-    done == 1;
+    over == 1;
     assert(word[DATA] == 2)
 }
 #elif PAIR == 2 /* link = OPEN, release, after the holder  ->  compare-and-swap to QUEUED, acquire */
@@ -162,7 +162,7 @@ inline second()
     add(2, FREED, 1, true);
     early = word[THRESHOLD];
 #endif
-    done == 1;
+    over == 1;
     assert(seen[1] == 1 || early == 1)
 }
 #elif PAIR == 6 /* link = OPEN; collect  ||  add to remote_freed; look at link */
@@ -181,7 +181,7 @@ inline second()
     add(2, FREED, 1, true);
     early = word[LINK];
 #endif
-    done == 1;
+    over == 1;
     assert(seen[1] == 1 || early == 1)
 }
 #elif PAIR == 7 /* thread = NULL; look into the inbox  ||  push; look at thread */
@@ -200,7 +200,7 @@ inline second()
     add(2, INBOX, 1, true);
     early = word[THREAD];
 #endif
-    done == 1;
+    over == 1;
     assert(seen[1] == 1 || early == 0)
 }
 #else /* state = LIVE, then mode = PARKED, release  ->  mode to PURGING, acquire, then scan */
@@ -228,7 +228,7 @@ proctype one()
     first();
     drip(1);
     flush(1);
-    done = 1
+    over = 1
 }
 
 proctype two()

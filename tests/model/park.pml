@@ -147,13 +147,13 @@ inline notify()
     fi
 }
 
-/* The slab leaves the parked block b for block `to`. */
-inline hand_over(b, to)
+/* The slab leaves the parked block `from` for block `to`. */
+inline hand_over(from, to)
 {
-    drain(b);
+    drain(from);
     if
-    :: holder == b ->
-       enter(b);
+    :: holder == from ->
+       enter(from);
 #ifdef NO_CLOSE
        holder = to;
 #else
@@ -169,9 +169,20 @@ inline hand_over(b, to)
        :: else
        fi;
 #endif
-       leave(b)
+       leave(from)
     :: else
     fi
+}
+
+/* What was published while the link was closed is in the count. */
+inline put_away(b)
+{
+    enter(b);
+    if
+    :: holder == b -> atomic { told = told || freed > 0; freed = 0 }
+    :: else
+    fi;
+    leave(b)
 }
 
 /* Ends while the slab is full. */
@@ -216,6 +227,7 @@ proctype starting(byte taker)
        fi
     :: else
     fi;
+    put_away(b);
     give(b);
     ended++
 }

@@ -24,9 +24,9 @@ byte later[BLOCKS]; /* RELAXED_PARK: states on their way */
 
 inline scan_empty()
 {
-    i = 0; empty = true;
+    i = 0; bare = true;
     do
-    :: i < BLOCKS -> empty = empty && state[i] == 0; i++
+    :: i < BLOCKS -> bare = bare && state[i] == 0; i++
     :: else -> break
     od;
     i = 0
@@ -55,7 +55,7 @@ proctype owner()
 {
     byte i;
     byte round = ROUNDS;
-    bool empty, mine;
+    bool bare, mine;
 
     do
     :: round > 0 && !elsewhere ->
@@ -77,7 +77,7 @@ proctype owner()
        :: mine ->
           scan_empty();
           if
-          :: empty && round < ROUNDS - 1 ->
+          :: bare && round < ROUNDS - 1 ->
              /* released: the mode stays ACTIVE, which no purger takes */
              atomic { elsewhere = true; page[0] = 1; page[1] = 1 }
           :: true -> hand_out(); mode = PARKED
@@ -90,7 +90,7 @@ proctype owner()
 #endif
     :: round == 0 || elsewhere -> break
     od;
-    atomic { i = 0; mine = false; empty = false }
+    atomic { i = 0; mine = false; bare = false }
 }
 
 #ifdef RELAXED_PARK
