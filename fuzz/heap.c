@@ -9,10 +9,10 @@
 #define OP_BYTES 6
 
 enum {
-    OBJECT = 1,   /* a heap object, not the default heap */
-    LIMITED = 2,  /* of at most 4 MiB */
-    TO_END = 4,   /* destroyed with its blocks in it */
-    TRIMMED = 8,  /* with allot_trim in the middle */
+    OBJECT = 1,  /* a heap object, not the default heap */
+    LIMITED = 2, /* of at most 4 MiB */
+    TO_END = 4,  /* destroyed with its blocks in it */
+    TRIMMED = 8, /* with allot_trim in the middle */
 };
 
 static struct shadow shadow;

@@ -183,8 +183,7 @@ static struct parcel *stretch_parcel(struct crowd *c, struct parcel *p, struct a
         return NULL;
     }
     p = raw;
-    if (p->key != key ||
-        !shadow_is_intact(p + 1, was, ali_min(was, size - sizeof *p), key))
+    if (p->key != key || !shadow_is_intact(p + 1, was, ali_min(was, size - sizeof *p), key))
         c->error = "realloc lost contents";
     p->bytes = size;
     shadow_fill(p + 1, size - sizeof *p, key);
@@ -253,8 +252,8 @@ static void blocks_when_threads_come_and_go_and_free_each_others_keep_their_cont
     for_each_seed(run_together, NULL);
 }
 
-static void heap_blocks_when_threads_come_and_go_and_free_each_others_keep_their_contents(
-    void **state)
+static void
+heap_blocks_when_threads_come_and_go_and_free_each_others_keep_their_contents(void **state)
 {
     allot_heap *heap = allot_heap_create(NULL);
     struct allot_heap_stats stats;
@@ -325,8 +324,7 @@ int main(void)
         cmocka_unit_test(blocks_when_one_thread_does_anything_at_random_keep_their_contents),
         cmocka_unit_test(heap_blocks_when_one_thread_does_anything_at_random_keep_their_contents),
         cmocka_unit_test(trim_when_this_thread_has_freed_all_leaves_a_slab_a_class_at_most),
-        cmocka_unit_test(
-            blocks_when_threads_come_and_go_and_free_each_others_keep_their_contents),
+        cmocka_unit_test(blocks_when_threads_come_and_go_and_free_each_others_keep_their_contents),
         cmocka_unit_test(
             heap_blocks_when_threads_come_and_go_and_free_each_others_keep_their_contents),
         cmocka_unit_test(trim_when_a_thread_has_freed_all_and_ended_leaves_no_span),

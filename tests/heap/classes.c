@@ -26,7 +26,8 @@ static void classes_when_taken_in_order_rise_in_sixteens_to_the_largest_size(voi
     uint32_t below = 0;
 
     (void)state;
-    FOR_EACH_CLASS(c) {
+    FOR_EACH_CLASS(c)
+    {
         assert_true(c->block_bytes > below);
         assert_int_equal(c->block_bytes % 16, 0);
         below = c->block_bytes;
@@ -48,14 +49,16 @@ static void classes_when_a_size_is_rounded_up_waste_at_most_a_quarter(void **sta
 static void reciprocal_when_given_any_offset_of_a_narrow_slab_tells_block_and_interior(void **state)
 {
     (void)state;
-    FOR_EACH_CLASS(c) {
+    FOR_EACH_CLASS(c)
+    {
         if (c->slices != 1)
             continue;
         for (uint32_t offset = 0; offset < ALI_SLICE_BYTES; offset++) {
             uint64_t product = (uint64_t)offset * c->recip;
             bool starts = (uint32_t)product < c->recip;
 
-            if (product >> 32 != offset / c->block_bytes || starts != (offset % c->block_bytes == 0))
+            if (product >> 32 != offset / c->block_bytes ||
+                starts != (offset % c->block_bytes == 0))
                 fail_msg("class of %u bytes, offset %u", c->block_bytes, offset);
         }
     }
@@ -65,7 +68,8 @@ static void reciprocal_when_given_any_offset_of_a_narrow_slab_tells_block_and_in
 static void state_bytes_when_an_offset_begins_a_block_reach_it(void **state)
 {
     (void)state;
-    FOR_EACH_CLASS(c) {
+    FOR_EACH_CLASS(c)
+    {
         size_t bytes = c->slices * ALI_SLICE_BYTES;
         size_t starts = (bytes + c->block_bytes - 1) / c->block_bytes;
 
@@ -78,7 +82,8 @@ static void state_bytes_when_an_offset_begins_a_block_reach_it(void **state)
 static void counts_when_compared_with_the_slab_fill_it(void **state)
 {
     (void)state;
-    FOR_EACH_CLASS(c) {
+    FOR_EACH_CLASS(c)
+    {
         size_t bytes = c->slices * ALI_SLICE_BYTES;
 
         assert_int_equal(c->slices, c->block_bytes <= ALI_NARROW_MAX ? 1 : ALI_WIDE_SLICES);
@@ -90,7 +95,8 @@ static void counts_when_compared_with_the_slab_fill_it(void **state)
 static void windows_when_laid_over_a_slab_never_cross_a_word(void **state)
 {
     (void)state;
-    FOR_EACH_CLASS(c) {
+    FOR_EACH_CLASS(c)
+    {
         assert_true(ali_is_pow2(c->window));
         assert_in_range(c->window, 4, ALI_WORD_BLOCKS);
         assert_true(c->window == 4 || c->window * c->block_bytes <= 16384);
@@ -127,8 +133,8 @@ static void class_aligned_when_asked_gives_the_smallest_whose_every_block_is_ali
     for (size_t align = 1; align <= 2 * ALI_SMALL_MAX; align *= 2) {
         check_aligned(0, align);
         FOR_EACH_CLASS(c)
-            for (int d = -17; d <= 17; d++)
-                check_aligned(c->block_bytes + (size_t)(d + 17) - 17, align);
+        for (int d = -17; d <= 17; d++)
+            check_aligned(c->block_bytes + (size_t)(d + 17) - 17, align);
         for (size_t size = 1; size < 8192; size += 37)
             check_aligned(size, align);
     }
@@ -150,7 +156,8 @@ int main(void)
         cmocka_unit_test(class_of_when_asked_for_any_size_is_the_smallest_that_holds_it),
         cmocka_unit_test(classes_when_taken_in_order_rise_in_sixteens_to_the_largest_size),
         cmocka_unit_test(classes_when_a_size_is_rounded_up_waste_at_most_a_quarter),
-        cmocka_unit_test(reciprocal_when_given_any_offset_of_a_narrow_slab_tells_block_and_interior),
+        cmocka_unit_test(
+            reciprocal_when_given_any_offset_of_a_narrow_slab_tells_block_and_interior),
         cmocka_unit_test(state_bytes_when_an_offset_begins_a_block_reach_it),
         cmocka_unit_test(counts_when_compared_with_the_slab_fill_it),
         cmocka_unit_test(windows_when_laid_over_a_slab_never_cross_a_word),

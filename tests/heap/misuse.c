@@ -8,7 +8,7 @@
 
 /* One of each way that blocks are kept: narrow slabs, wide ones, large with a kept span, large
  * that goes back at once. */
-static const size_t sizes[] = {1,     16,    100,    1000,   4097,    16384,   20480,
+static const size_t sizes[] = {1,     16,    100,    1000,   4097,   16384,   20480,
                                30000, 65536, 114688, 131072, 131073, 1000000, 5000000};
 
 #define FOR_EACH_SIZE(i) for (size_t i = 0; i < ALI_ARRAY_COUNT(sizes); i++)
@@ -31,7 +31,10 @@ static void give(const void *p)
         ali_heap_free_miss(q, ALI_CALL_FREE, __builtin_return_address(0));
 }
 
-static size_t usable(const void *p) { return ali_heap_usable(p, ALI_CALL_USABLE_SIZE, NULL); }
+static size_t usable(const void *p)
+{
+    return ali_heap_usable(p, ALI_CALL_USABLE_SIZE, NULL);
+}
 
 static size_t live_blocks(void)
 {
@@ -46,7 +49,8 @@ static size_t live_blocks(void)
 static void free_when_done_twice_in_a_row_is_a_double_free(void **state)
 {
     (void)state;
-    FOR_EACH_SIZE(i) {
+    FOR_EACH_SIZE(i)
+    {
         char *keep = take(sizes[i]);
         char *p = take(sizes[i]);
 
@@ -63,7 +67,8 @@ static void free_when_done_twice_in_a_row_is_a_double_free(void **state)
 static void free_when_done_twice_with_others_between_is_a_double_free(void **state)
 {
     (void)state;
-    FOR_EACH_SIZE(i) {
+    FOR_EACH_SIZE(i)
+    {
         char *first = take(sizes[i]);
         char *second = take(sizes[i]);
         char *other = take(sizes[(i + 3) % ALI_ARRAY_COUNT(sizes)]);
@@ -102,7 +107,8 @@ static void free_when_every_block_of_many_slabs_is_freed_twice_tells_each(void *
 static void realloc_and_usable_when_the_block_was_freed_tell_so(void **state)
 {
     (void)state;
-    FOR_EACH_SIZE(i) {
+    FOR_EACH_SIZE(i)
+    {
         char *keep = take(sizes[i]);
         char *p = take(sizes[i]);
 
@@ -135,7 +141,8 @@ static void check_inside(char *block, size_t offset, size_t bytes)
 static void free_when_inside_a_live_block_names_the_block(void **state)
 {
     (void)state;
-    FOR_EACH_SIZE(i) {
+    FOR_EACH_SIZE(i)
+    {
         char *p = take(sizes[i]);
         size_t bytes = usable(p);
         size_t before = live_blocks();
@@ -205,8 +212,7 @@ static void free_when_behind_the_last_block_of_a_slab_is_in_a_gap(void **state)
         if (used == slab_bytes)
             continue;
         p = take(ali_classes[c].block_bytes);
-        base = (char *)ali_span_base(
-            ali_span_find_head(ali_region_offset(p)));
+        base = (char *)ali_span_base(ali_span_find_head(ali_region_offset(p)));
         for (size_t at = used; at < slab_bytes; at += 8) {
             give(base + at);
             assert_recorded(ALLOT_MISUSE_INVALID_FREE, ALLOT_PLACE_HEAP_GAP, base + at);
@@ -286,7 +292,8 @@ static void claim(void *p, size_t size, size_t align)
 static void sized_free_when_the_size_is_of_another_class_is_mismatched(void **state)
 {
     (void)state;
-    FOR_EACH_SIZE(i) {
+    FOR_EACH_SIZE(i)
+    {
         char *p = take(sizes[i]);
         size_t bytes = usable(p);
 

@@ -200,7 +200,10 @@ static void observer_when_blocks_are_resized_knows_their_new_size(void **state)
 
 static void *blocks[MANY];
 
-static size_t nth_size(size_t i) { return i * 7919 % 3000 + (i % 500 == 0) * 200000; }
+static size_t nth_size(size_t i)
+{
+    return i * 7919 % 3000 + (i % 500 == 0) * 200000;
+}
 
 static void *take_many(void *arg)
 {

@@ -40,6 +40,9 @@ static void assert_recorded(enum allot_misuse_kind kind, enum allot_place place,
     recorded_count = 0;
 }
 
-static void assert_nothing_recorded(void) { assert_int_equal(recorded_count, 0); }
+static void assert_nothing_recorded(void)
+{
+    assert_int_equal(recorded_count, 0);
+}
 
 #endif

@@ -2,7 +2,8 @@
  * block has, so that an overlap, a lost content or a block handed out twice shows. Without cmocka,
  * so that fuzz targets use it too.
  *
- * An operation is a few small numbers: tests make them from a seed, fuzz targets from their input. */
+ * An operation is a few small numbers: tests make them from a seed, fuzz targets from their input.
+ */
 #ifndef ALI_TEST_HEAP_SHADOW_H
 #define ALI_TEST_HEAP_SHADOW_H
 
