@@ -92,6 +92,10 @@ static struct ali_block *make_block(struct allot_heap *heap)
     uint64_t seed[2];
     unsigned i;
 
+    if (!ali_region_init()) { /* again: at the start the OS refused */
+        ali_error_set(ALLOT_LAYER_SPAN, ALLOT_CAUSE_ADDRESS_SPACE, 12 /* ENOMEM */);
+        return NULL;
+    }
     b = ali_heap_piece(&ali_block_pool);
     if (b == NULL) {
         ali_error_set(ALLOT_LAYER_OS, ALLOT_CAUSE_OS, 12 /* ENOMEM */);
