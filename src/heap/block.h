@@ -66,7 +66,6 @@ struct ali_block {
     struct ali_random random;
     int64_t sample_left; /* bytes to the next sample */
     const struct ali_observer *sampled_for; /* whose sample_left it is */
-    bool watching;       /* inside an observer: nested allocations are not observed */
     bool stale;          /* left by a thread that fork did not copy: rebuild before use */
     _Atomic(bool) destroyed; /* its heap was destroyed; set under the heap's lock */
     uint32_t slow_count;

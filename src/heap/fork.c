@@ -137,7 +137,6 @@ void ali_block_rebuild(struct ali_block *b)
     b->empty_count = b->large_count = 0; /* at most a few spans, lost to the child */
     b->large_bytes = b->slab_bytes = b->sparse_bytes = 0;
     b->next_of_thread = NULL;
-    b->watching = false;
     b->stale = false;
     ali_heap_each_span(b->heap, adopt_span, b);
 }

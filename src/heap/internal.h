@@ -36,6 +36,8 @@ void *ali_heap_piece(struct ali_pool *pool);
 bool ali_slot_acquire(struct ali_block *b, unsigned class_index, const struct ali_request *request);
 /* The slab's trigger has reached 0, or its inbox notice has come; by its owner's thread. */
 void ali_slab_event(struct ali_block *b, struct ali_slab *slab);
+/* What the slot has goes back to its slab, and that out of the slot. */
+void ali_slot_empty(struct ali_block *b, unsigned class_index);
 /* Out of the slot; it may be released at once. */
 void ali_slab_put_away(struct ali_block *b, struct ali_slab *slab);
 /* Empties what the block keeps for next time; bytes. */

@@ -41,7 +41,7 @@ static struct ali_span *take_span(struct ali_block *b, const struct ali_request 
     span = take_kept(b, want.slices, request->align);
     if (span != NULL)
         return span;
-    if (!ali_heap_charge(b->heap, want.slices << ALI_SLICE_SHIFT))
+    if (!ali_heap_charge(b->heap, b, want.slices << ALI_SLICE_SHIFT))
         return NULL;
     span = ali_span_alloc(&want, zero);
     if (span == NULL && (b->empty_count > 0 || b->large_count > 0)) {
@@ -143,7 +143,7 @@ bool ali_large_resize(struct ali_found *found, size_t size)
     if (slices > have) {
         size_t more = (slices - have) << ALI_SLICE_SHIFT;
 
-        if (!ali_heap_charge(heap, more))
+        if (!ali_heap_charge(heap, NULL, more))
             return false;
         if (!ali_span_grow(found->span, slices)) {
             ali_heap_uncharge(heap, more);
@@ -167,7 +167,7 @@ void *ali_large_move(struct ali_found *found, size_t size)
     struct ali_span *to;
 
     if (found->block_bytes < MOVE_MIN_BYTES || ali_guard_slices() != 0 ||
-        !ali_heap_charge(heap, more))
+        !ali_heap_charge(heap, NULL, more))
         return NULL;
     ali_heap_delist(heap, found->span);
     /* Not to be freed by anybody while it moves; the caller owns it, so only misuse could. */

@@ -74,7 +74,8 @@ static void describe_gap(struct allot_misuse *m, const void *p)
         return;
     }
     if (kind == ALI_SPAN_USED && ali_heap_find(ali_span_base(head), &found)) {
-        describe_block(m, &found); /* inside a large block */
+        if (found.large != NULL) /* inside it; in a slab, behind the last block */
+            describe_block(m, &found);
         return;
     }
     m->place = ali_heap_was_destroyed_at(p) ? ALLOT_PLACE_DESTROYED_HEAP : ALLOT_PLACE_FREED_BLOCK;

@@ -59,10 +59,15 @@ static bool try_charge(struct allot_heap *h, size_t bytes)
     return true;
 }
 
-bool ali_heap_charge(struct allot_heap *h, size_t bytes)
+bool ali_heap_charge(struct allot_heap *h, struct ali_block *b, size_t bytes)
 {
     if (ali_heap_is_default(h) || try_charge(h, bytes))
         return true;
+    if (b != NULL) {
+        ali_block_quiesce(b); /* its slots alone may hold 9 MiB that nobody uses */
+        if (try_charge(h, bytes))
+            return true;
+    }
     if (h->on_limit != NULL && h->on_limit(h, bytes, h->limit_arg) && try_charge(h, bytes))
         return true;
     ali_error_set(ALLOT_LAYER_HEAP, ALLOT_CAUSE_LIMIT, 0);

@@ -34,8 +34,9 @@ ALI_INLINE bool ali_heap_is_alive(const struct allot_heap *h)
 /* All heaps ever made, the default one first. */
 struct allot_heap *ali_heap_first(void);
 
-/* Charges spans to a heap with a limit, asking its callback; false when it stays over. */
-bool ali_heap_charge(struct allot_heap *h, size_t bytes);
+/* Charges spans to a heap with a limit; false when it stays over, after what `b` (the caller's block
+ * of the heap, or NULL) has unused was given back, and the callback was asked. That may use b. */
+bool ali_heap_charge(struct allot_heap *h, struct ali_block *b, size_t bytes);
 void ali_heap_uncharge(struct allot_heap *h, size_t bytes);
 
 /* Enters a span into, takes it out of, the list of a heap object. No-ops for the default heap. */

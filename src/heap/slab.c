@@ -130,6 +130,17 @@ void ali_slab_put_away(struct ali_block *b, struct ali_slab *slab)
     ali_slab_event(b, slab);
 }
 
+void ali_slot_empty(struct ali_block *b, unsigned class_index)
+{
+    struct ali_slot *slot = &b->slots[class_index];
+
+    if (slot->slab == NULL)
+        return;
+    slot->slab->trigger -= (int32_t)ali_bit_count(slot->bits | b->parked_bits[class_index]);
+    b->parked_bits[class_index] = 0;
+    ali_slab_put_away(b, slot->slab);
+}
+
 static void take_into_slot(struct ali_block *b, struct ali_slab *slab)
 {
     const struct ali_class *class = &ali_classes[slab->class_index];
@@ -367,7 +378,7 @@ static struct ali_slab *take_new(struct ali_block *b, unsigned class_index)
     if (slices == 1 && b->empty_count > 0) {
         span = b->empties[--b->empty_count];
     } else {
-        if (!ali_heap_charge(b->heap, want.slices << ALI_SLICE_SHIFT))
+        if (!ali_heap_charge(b->heap, b, want.slices << ALI_SLICE_SHIFT))
             return NULL;
         span = ali_span_alloc(&want, &zero);
         if (span == NULL) {
@@ -400,6 +411,7 @@ bool ali_slot_acquire(struct ali_block *b, unsigned class_index, const struct al
     }
     if (slab == NULL)
         return false;
+    ali_slot_empty(b, class_index); /* a limit's callback may have allocated */
     take_into_slot(b, slab);
     return true;
 }

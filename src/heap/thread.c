@@ -88,10 +88,15 @@ void ali_parked_give(struct ali_block *b)
 
 static struct ali_block *make_block(struct allot_heap *heap)
 {
-    struct ali_block *b = ali_heap_piece(&ali_block_pool);
+    struct ali_block *b;
     uint64_t seed[2];
     unsigned i;
 
+    if (!ali_region_init()) { /* again: at the start the OS refused */
+        ali_error_set(ALLOT_LAYER_SPAN, ALLOT_CAUSE_ADDRESS_SPACE, 12 /* ENOMEM */);
+        return NULL;
+    }
+    b = ali_heap_piece(&ali_block_pool);
     if (b == NULL) {
         ali_error_set(ALLOT_LAYER_OS, ALLOT_CAUSE_OS, 12 /* ENOMEM */);
         return NULL;
@@ -217,16 +222,8 @@ void ali_block_quiesce(struct ali_block *b)
 {
     unsigned i;
 
-    for (i = 0; i < ALI_CLASS_COUNT; i++) {
-        struct ali_slot *slot = &b->slots[i];
-        struct ali_slab *slab = slot->slab;
-
-        if (slab == NULL)
-            continue;
-        slab->trigger -= (int32_t)ali_bit_count(slot->bits | b->parked_bits[i]);
-        b->parked_bits[i] = 0;
-        ali_slab_put_away(b, slab);
-    }
+    for (i = 0; i < ALI_CLASS_COUNT; i++)
+        ali_slot_empty(b, i);
     ali_block_release_kept(b);
 }
 

@@ -9,10 +9,14 @@
  * the slots in the same way, and a block that is hardened and not observed is HARDENED. */
 #include "heap/internal.h"
 
+/* This thread is inside an observer. Not a matter of blocks: what the observer allocates may come
+ * from another heap than what it is told of, and a thread that frees may have no block yet. */
+static _Thread_local bool watching __attribute__((tls_model("initial-exec")));
+
 /* The observer that is to see an allocation of this thread; NULL none, or it is its own. */
-static const struct ali_observer *observer_for(const struct ali_block *b)
+static const struct ali_observer *observer_now(void)
 {
-    return b->watching ? NULL : ali_observer_now();
+    return watching ? NULL : ali_observer_now();
 }
 
 static int64_t next_interval(struct ali_block *b, const struct ali_observer *observer)
@@ -112,17 +116,16 @@ static uint64_t weight_of(const struct ali_observer *observer, size_t size)
     return p <= 0 ? size : (uint64_t)((double)size / p);
 }
 
-static void tell_allocated(struct ali_block *b, void *p, size_t given_bytes,
-                           const struct ali_request *request)
+static void tell_allocated(void *p, size_t given_bytes, const struct ali_request *request)
 {
-    const struct ali_observer *observer = observer_for(b);
+    const struct ali_observer *observer = observer_now();
 
     if (observer == NULL)
         return;
-    b->watching = true;
+    watching = true;
     observer->allocated(p, request->size, weight_of(observer, given_bytes), request->caller,
                         observer->arg);
-    b->watching = false;
+    watching = false;
 }
 
 /* --- taking ------------------------------------------------------------------------------- */
@@ -165,11 +168,11 @@ static char *take_parked(struct ali_block *b, unsigned class_index, bool is_obse
 void *ali_watch_take(struct ali_block *b, unsigned class_index, const struct ali_request *request)
 {
     size_t block_bytes = b->slots[class_index].block_bytes;
-    bool is_observed = is_due(b, observer_for(b), block_bytes);
+    bool is_observed = is_due(b, observer_now(), block_bytes);
     char *p = take_parked(b, class_index, is_observed, request);
 
     if (is_observed)
-        tell_allocated(b, p, block_bytes, request);
+        tell_allocated(p, block_bytes, request);
     return p;
 }
 
@@ -177,30 +180,26 @@ void ali_watch_take_large(struct ali_block *b, struct ali_span *span, bool zero,
                           const struct ali_request *request)
 {
     struct ali_large *large = ali_large_of(span);
-    bool is_observed = is_due(b, observer_for(b), large->bytes);
+    bool is_observed = is_due(b, observer_now(), large->bytes);
     char *p = ali_span_base(span);
 
     prepare(b, p, large->bytes, zero, request);
     atomic_store_explicit(&large->state, state_for(b, is_observed), memory_order_release);
     if (is_observed)
-        tell_allocated(b, p, large->bytes, request);
+        tell_allocated(p, large->bytes, request);
 }
 
 /* --- freeing ------------------------------------------------------------------------------ */
 
 static void tell_freed(void *p, size_t bytes, const void *caller)
 {
-    const struct ali_observer *observer = ali_observer_now();
-    struct ali_block *self = ali_self;
-    bool attached = ali_thread_is_attached();
+    const struct ali_observer *observer = observer_now();
 
-    if (observer == NULL || (attached && self->watching))
+    if (observer == NULL)
         return;
-    if (attached)
-        self->watching = true;
+    watching = true;
     observer->freed(p, bytes, caller, observer->arg);
-    if (attached)
-        self->watching = false;
+    watching = false;
 }
 
 bool ali_watch_freed(struct ali_found *f, uint8_t state, enum ali_call call, const void *caller)
