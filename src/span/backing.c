@@ -19,7 +19,7 @@ void ali_backing_set(uint32_t at, uint32_t slices, enum ali_slice_backing backin
         s->backing = (uint8_t)backing;
 }
 
-/* --- map -------------------------------------------------------------------------------------- */
+/* --- map ------------------------------------------------------------------------------------- */
 
 static int map_at(uint32_t at, uint32_t slices)
 {
@@ -27,17 +27,22 @@ static int map_at(uint32_t at, uint32_t slices)
     return ali_os_map_at(slice_address(at), (size_t)slices << ALI_SLICE_SHIFT, ALI_OS_READ_WRITE);
 }
 
-/* Huge pages for the whole ones among the slices just mapped. */
-static void huge_ask(uint32_t at, uint32_t slices)
+/* Huge pages for the whole ones among the slices just mapped; or none at all, where the machine
+ * would give them unasked. */
+static void huge_advise(uint32_t at, uint32_t slices)
 {
     uintptr_t from = (uintptr_t)slice_address(at);
-    uintptr_t to = ali_align_down(from + ((size_t)slices << ALI_SLICE_SHIFT), 2 * ALI_MIB);
+    uintptr_t to = from + ((size_t)slices << ALI_SLICE_SHIFT);
+    bool want = ali_options.huge != ALI_HUGE_NEVER;
 
-    from = ali_align_up(from, 2 * ALI_MIB);
-    if (from >= to || !atomic_load_explicit(&ali_spans.huge, memory_order_relaxed))
-        return;
+    if (want) {
+        from = ali_align_up(from, 2 * ALI_MIB);
+        to = ali_align_down(to, 2 * ALI_MIB);
+        if (from >= to || !atomic_load_explicit(&ali_spans.huge, memory_order_relaxed))
+            return;
+    }
     call_count();
-    (void)ali_os_huge((void *)from, to - from, true);
+    (void)ali_os_huge((void *)from, to - from, want);
 }
 
 /* Something foreign lies in [m->at, m->at + slices): maps what is free in front of it. */
@@ -88,7 +93,7 @@ int ali_range_map(struct ali_mapping *m)
     }
     if (error == 0) {
         m->mapped = slices;
-        huge_ask(m->at, slices);
+        huge_advise(m->at, slices);
     } else if (error == -EEXIST) {
         map_before_hole(m, slices);
         hole_measure(m);
@@ -132,7 +137,7 @@ int ali_backing_map(uint32_t at, uint32_t need, uint32_t want, struct ali_range 
     return 0;
 }
 
-/* --- unmap, purge ----------------------------------------------------------------------------- */
+/* --- unmap, purge ---------------------------------------------------------------------------- */
 
 static bool run_unmap(struct ali_range run)
 {

@@ -84,7 +84,7 @@ static void age_remove(struct ali_span *s)
         g->age_newest = s->age_prev;
 }
 
-/* --- bins ------------------------------------------------------------------------------------- */
+/* --- bins ------------------------------------------------------------------------------------ */
 
 /* Only holders of the lock write it; others read it as a hint. */
 static void dirty_add(uint32_t slices)
@@ -152,8 +152,7 @@ struct ali_extent ali_bin_remove_locked(uint32_t at)
     return e;
 }
 
-/* --- search ------------------------------------------------------------------------------------
- */
+/* --- search ---------------------------------------------------------------------------------- */
 
 /* The first place in the span whose committed part is mapped; false when there is none. */
 static bool place_mapped(const struct ali_fit *fit, uint32_t at, uint64_t end, uint32_t *begin)
@@ -172,7 +171,18 @@ static bool place_mapped(const struct ali_fit *fit, uint32_t at, uint64_t end, u
     return false;
 }
 
-/* Where in the span to begin: low, but high when that end is mapped and the low one is not. */
+/* What is worse at the low end than at the high one: not mapped, or dirty when zero is wanted. */
+static bool high_end_is_better(const struct ali_fit *fit, uint32_t low, uint32_t high)
+{
+    uint8_t at_low = span_of(low)->backing, at_high = span_of(high)->backing;
+
+    if (fit->align != 1 || at_low == at_high)
+        return false;
+    if (fit->order[0] == ALI_FAMILY_DIRTY)
+        return at_low == ALI_BACKING_NONE;
+    return fit->order[0] == ALI_FAMILY_ZERO && at_low == ALI_BACKING_DIRTY;
+}
+
 static bool place(const struct ali_fit *fit, uint32_t at, uint32_t slices, uint32_t *begin)
 {
     uint64_t end = (uint64_t)at + slices;
@@ -183,8 +193,7 @@ static bool place(const struct ali_fit *fit, uint32_t at, uint32_t slices, uint3
     if (fit->effort == ALI_EFFORT_MAPPED)
         return place_mapped(fit, at, end, begin);
     *begin = (uint32_t)low;
-    if (span_of((uint32_t)low)->backing == ALI_BACKING_NONE && fit->align == 1 &&
-        span_of((uint32_t)end - 1)->backing != ALI_BACKING_NONE)
+    if (high_end_is_better(fit, (uint32_t)low, (uint32_t)end - 1))
         *begin = (uint32_t)end - fit->slices;
     return true;
 }
@@ -243,8 +252,7 @@ uint32_t ali_bin_find_locked(const struct ali_fit *fit, uint32_t *begin)
     return 0;
 }
 
-/* --- release -----------------------------------------------------------------------------------
- */
+/* --- release --------------------------------------------------------------------------------- */
 
 uint32_t ali_free_before_locked(uint32_t at)
 {

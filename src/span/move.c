@@ -49,14 +49,24 @@ static bool target_settle(uint32_t at, uint32_t slices)
                           ALI_OS_READ_WRITE) == 0;
 }
 
-static void kind_set(uint32_t at, uint32_t slices, enum ali_span_kind kind)
+/* Dirty before the head changes: of a BUSY span, ZERO would be believed. */
+static void source_take(uint32_t at, uint32_t slices, uint32_t mapped)
 {
     ali_lock(&ali_spans.lock);
-    if (kind == ALI_SPAN_BUSY)
-        ali_spans.busy++;
-    else
-        ali_spans.busy--;
-    head_set(at, kind, slices);
+    ali_backing_set(at, mapped, ALI_BACKING_DIRTY);
+    head_set(at, ALI_SPAN_BUSY, slices);
+    ali_spans.busy++;
+    ali_unlock(&ali_spans.lock);
+    ali_backing_set(at, mapped, ALI_BACKING_LEAVING);
+}
+
+/* The move failed: it is as it was. */
+static void source_give(uint32_t at, uint32_t slices, uint32_t mapped)
+{
+    ali_backing_set(at, mapped, ALI_BACKING_DIRTY);
+    ali_lock(&ali_spans.lock);
+    head_set(at, ALI_SPAN_USED, slices);
+    ali_spans.busy--;
     ali_unlock(&ali_spans.lock);
 }
 
@@ -84,9 +94,11 @@ static void move_undo(uint32_t to, uint32_t slices, uint32_t moved)
     if (good) {
         ali_busy_release_locked(to, slices, ali_stamp_now());
     } else {
+        uint32_t mapped = slices - ali_mix_count(to, slices).none;
+
         head_set(to, ALI_SPAN_HOLE, slices);
         g->busy--;
-        atomic_fetch_sub_explicit(&g->mapped, slices, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&g->mapped, mapped, memory_order_relaxed);
     }
     ali_unlock(&g->lock);
 }
@@ -114,14 +126,10 @@ struct ali_span *ali_span_move(struct ali_span *from, size_t slices)
     if (to == NULL)
         return NULL;
     to_at = ali_span_index(to);
-    /* before the head changes: of a BUSY span, ZERO would be believed */
-    ali_backing_set(at, moved, ALI_BACKING_DIRTY);
-    kind_set(at, old, ALI_SPAN_BUSY);
     ali_backing_set(to_at, moved, ALI_BACKING_DIRTY);
-    ali_backing_set(at, moved, ALI_BACKING_LEAVING);
+    source_take(at, old, moved);
     if (!move_pages(at, to_at, moved)) {
-        ali_backing_set(at, moved, ALI_BACKING_DIRTY);
-        kind_set(at, old, ALI_SPAN_USED);
+        source_give(at, old, moved);
         move_undo(to_at, fit.slices, moved);
         return NULL;
     }

@@ -7,6 +7,9 @@
 
 #define BATCH 16U
 
+/* Spans of the age list that are looked at for a batch. */
+#define LOOKS 256U
+
 /* After a failed purge the cap is not enforced for so long, so that it is not tried at each free.
  */
 #define RETRY_MS 1000U
@@ -16,7 +19,7 @@ uint32_t ali_stamp_now(void)
     return (uint32_t)(ali_os_now_ms() >> ALI_STAMP_SHIFT);
 }
 
-/* --- regret ------------------------------------------------------------------------------------
+/* --- regret ----------------------------------------------------------------------------------
  *
  * A program that frees much and takes it again a moment later pays for every page anew (about 1300
  * ns each). What the cap has purged and is wanted again within REGRET_MS raises the cap by as
@@ -85,18 +88,24 @@ void ali_purge_due_set_locked(void)
     atomic_store_explicit(&ali_spans.purge_due_ms, due, memory_order_relaxed);
 }
 
-/* --- a batch -----------------------------------------------------------------------------------
- */
+/* --- a batch --------------------------------------------------------------------------------- */
 
 struct batch {
     struct ali_range range[BATCH];
     uint32_t count;
 };
 
-/* Takes all of a free span, or when that is much more than `want` dirty slices its upper part. */
-static void batch_add_locked(struct batch *b, uint32_t from, uint32_t want)
+struct wish {
+    uint32_t dirty;  /* so many slices */
+    uint32_t newest; /* none that was freed after this */
+    bool whole;      /* also what is only a part of a huge page */
+};
+
+/* The part of a free span to purge: all of it, or when that is much more than is wished its upper
+ * end; empty when that would break a huge page and must not. */
+static struct ali_range part_locked(uint32_t from, uint32_t want, bool whole)
 {
-    uint32_t slices = head_slices(head_get(from)), end = from + slices, begin = from;
+    uint32_t end = from + head_slices(head_get(from)), begin = from;
     uint32_t dirty = ali_mix_get_locked(from).dirty;
 
     if (dirty > want + ALI_HUGE_SLICES) {
@@ -105,21 +114,36 @@ static void batch_add_locked(struct batch *b, uint32_t from, uint32_t want)
         begin = (uint32_t)ali_align_down(begin, ALI_HUGE_SLICES);
         begin = begin < from ? from : begin;
     }
-    (void)ali_free_carve_locked(from, begin, end - begin, ALI_SPAN_BUSY);
-    ali_spans.busy++;
-    b->range[b->count++] = (struct ali_range){begin, end};
+    if (!whole) {
+        begin = (uint32_t)ali_align_up(begin, ALI_HUGE_SLICES);
+        end = (uint32_t)ali_align_down(end, ALI_HUGE_SLICES);
+        if (begin >= end || ali_mix_count(begin, end - begin).dirty == 0)
+            end = begin;
+    }
+    return (struct ali_range){begin, end};
 }
 
-/* Oldest spans until `want` dirty slices are taken; none that was freed after `newest`. */
-static void batch_take_locked(struct batch *b, uint32_t want, uint32_t newest)
+/* Oldest spans first. */
+static void batch_take_locked(struct batch *b, const struct wish *wish)
 {
     struct ali_span_state *g = &ali_spans;
     uint32_t start = atomic_load_explicit(&g->dirty, memory_order_relaxed), taken = 0;
+    uint32_t at = g->age_oldest, next;
 
     b->count = 0;
-    while (b->count < BATCH && taken < want && g->age_oldest &&
-           (int32_t)(newest - span_of(g->age_oldest)->stamp) >= 0) {
-        batch_add_locked(b, g->age_oldest, want - taken);
+    for (uint32_t looks = LOOKS; at && looks > 0; at = next, looks--) {
+        struct ali_range part = {0, 0};
+
+        if (b->count == BATCH || taken >= wish->dirty ||
+            (int32_t)(wish->newest - span_of(at)->stamp) < 0)
+            break;
+        next = span_of(at)->age_next;
+        part = part_locked(at, wish->dirty - taken, wish->whole);
+        if (part.from == part.to)
+            continue;
+        (void)ali_free_carve_locked(at, part.from, part.to - part.from, ALI_SPAN_BUSY);
+        g->busy++;
+        b->range[b->count++] = part;
         taken = start - atomic_load_explicit(&g->dirty, memory_order_relaxed);
     }
 }
@@ -143,13 +167,13 @@ static void batch_return_locked(const struct batch *b)
 
 /* Releases the lock meanwhile. The number of slices purged; 0 when there was nothing or it failed.
  */
-static uint32_t purge_some_locked(uint32_t want, uint32_t newest)
+static uint32_t purge_some_locked(struct wish wish)
 {
     struct ali_span_state *g = &ali_spans;
     struct batch b;
     uint32_t done;
 
-    batch_take_locked(&b, want, newest);
+    batch_take_locked(&b, &wish);
     if (b.count == 0)
         return 0;
     ali_unlock(&g->lock);
@@ -161,46 +185,60 @@ static uint32_t purge_some_locked(uint32_t want, uint32_t newest)
     return done;
 }
 
-/* --- when --------------------------------------------------------------------------------------
- */
+/* --- when ------------------------------------------------------------------------------------ */
 
 size_t ali_span_trim(size_t keep_bytes)
 {
     struct ali_span_state *g = &ali_spans;
     uint64_t keep = keep_bytes >> ALI_SLICE_SHIFT;
     size_t total = 0;
-    uint32_t done, dirty;
+    uint32_t done = 1;
 
     ali_lock(&g->lock);
-    do {
-        dirty = atomic_load_explicit(&g->dirty, memory_order_relaxed);
-        done = dirty > keep ? purge_some_locked(dirty - (uint32_t)keep, ali_stamp_now()) : 0;
+    while (done > 0) {
+        uint32_t dirty = atomic_load_explicit(&g->dirty, memory_order_relaxed);
+
+        if (dirty <= keep)
+            break;
+        done = purge_some_locked((struct wish){dirty - (uint32_t)keep, ali_stamp_now(), true});
         total += done;
-    } while (done > 0);
+    }
     ali_unlock(&g->lock);
     return total << ALI_SLICE_SHIFT;
 }
 
-/* Down to three quarters, so that the next frees need not come here again. */
-void ali_purge_to_cap(void)
+/* Down to three quarters, so that the next frees need not come here again. Where there are huge
+ * pages only whole ones, as long as there are such: to break one costs more than it gives. */
+static void purge_to_cap_locked(void)
 {
     struct ali_span_state *g = &ali_spans;
+    bool whole = !atomic_load_explicit(&g->huge, memory_order_relaxed);
     uint32_t done, dirty, cap;
 
-    ali_lock(&g->lock);
-    if (g->purge_retry_ms != 0 && ali_os_now_ms() < g->purge_retry_ms) {
-        ali_unlock(&g->lock);
-        return;
-    }
-    g->purge_retry_ms = 0;
-    regret_expire_locked();
-    do {
+    for (;;) {
         cap = ali_dirty_cap_slices();
         cap -= cap / 4;
         dirty = atomic_load_explicit(&g->dirty, memory_order_relaxed);
-        done = dirty > cap ? purge_some_locked(dirty - cap, ali_stamp_now()) : 0;
+        if (dirty <= cap)
+            return;
+        done = purge_some_locked((struct wish){dirty - cap, ali_stamp_now(), whole});
+        if (done == 0 && whole)
+            return;
         ali_regret_purged_locked(done);
-    } while (done > 0);
+        whole |= done == 0;
+    }
+}
+
+void ali_purge_to_cap(void)
+{
+    struct ali_span_state *g = &ali_spans;
+
+    ali_lock(&g->lock);
+    if (g->purge_retry_ms == 0 || ali_os_now_ms() >= g->purge_retry_ms) {
+        g->purge_retry_ms = 0;
+        regret_expire_locked();
+        purge_to_cap_locked();
+    }
     ali_unlock(&g->lock);
 }
 
@@ -213,7 +251,7 @@ static ALI_NOINLINE void tick_due(uint64_t now_ms)
         return;
     regret_expire_locked();
     if (newest > 0)
-        (void)purge_some_locked(UINT32_MAX / 2, (uint32_t)newest - 1);
+        (void)purge_some_locked((struct wish){UINT32_MAX / 2, (uint32_t)newest - 1, true});
     ali_purge_due_set_locked();
     ali_unlock(&g->lock);
 }
@@ -230,8 +268,7 @@ void ali_span_tick(void)
         tick_due(now);
 }
 
-/* --- the OS refuses more ------------------------------------------------------------------------
- */
+/* --- the OS refuses more --------------------------------------------------------------------- */
 
 /* A FREE span with mapped slices; larger ones and families without use for the future first. */
 static uint32_t reclaim_pick_locked(void)

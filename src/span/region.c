@@ -21,6 +21,7 @@ struct ali_span_state ali_spans = {.lock = ALI_LOCK_INIT(ALI_RANK_SPAN)};
 
 #define GAP_BYTES ALI_GIB
 #define SMALL_GAP_BYTES ALI_MIB
+#define HUGE_BYTES (2 * ALI_MIB) /* the base is a multiple of it in any case */
 #define TRIES_PER_PLACE 4
 
 struct place {
@@ -59,6 +60,8 @@ static int map_first(uintptr_t base, uintptr_t metas)
                           ALI_OS_READ_WRITE);
     if (error)
         (void)ali_os_unmap((void *)metas, FIRST_METAS_BYTES);
+    else if (ali_options.huge == ALI_HUGE_NEVER)
+        (void)ali_os_huge((void *)(base + ALI_SLICE_BYTES), FIRST_SLICES << ALI_SLICE_SHIFT, false);
     return error;
 }
 
@@ -88,7 +91,7 @@ static bool try_place(const struct place *p, struct ali_random *random)
 static bool try_kernel_place(uint64_t window_bytes)
 {
     uint64_t metas_bytes = ali_align_up(window_of_metas(window_bytes), ALI_SLICE_BYTES);
-    uint64_t all = window_bytes + metas_bytes + SMALL_GAP_BYTES + ALI_SLICE_BYTES;
+    uint64_t all = window_bytes + metas_bytes + SMALL_GAP_BYTES + 2 * HUGE_BYTES;
     void *hole;
     uintptr_t metas;
 
@@ -98,7 +101,8 @@ static bool try_kernel_place(uint64_t window_bytes)
         return false;
     (void)ali_os_unmap(hole, all);
     metas = ali_align_up((uintptr_t)hole, ALI_SLICE_BYTES);
-    return settle(metas + metas_bytes + SMALL_GAP_BYTES, metas, window_bytes);
+    return settle(ali_align_up(metas + metas_bytes + SMALL_GAP_BYTES, HUGE_BYTES), metas,
+                  window_bytes);
 }
 
 static bool find_window(void)
@@ -108,9 +112,9 @@ static bool find_window(void)
 
     ali_os_random(bits);
     random.state = bits[0] ^ bits[1];
-    if (__tsan_init)
-        return try_place(&tsan_place, &random);
-    for (size_t i = 0; i < ALI_ARRAY_COUNT(places); i++) {
+    if (__tsan_init && try_place(&tsan_place, &random))
+        return true;
+    for (size_t i = 0; !__tsan_init && i < ALI_ARRAY_COUNT(places); i++) {
         if (try_place(&places[i], &random))
             return true;
     }

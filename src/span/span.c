@@ -28,7 +28,7 @@ bool ali_used_charge_locked(uint32_t slices)
     return true;
 }
 
-/* --- take ------------------------------------------------------------------------------------- */
+/* --- take ------------------------------------------------------------------------------------ */
 
 struct take {
     uint32_t at;      /* 0: nothing was found */
@@ -229,8 +229,7 @@ struct ali_span *ali_span_alloc(const struct ali_span_request *request, bool *ze
     return ali_span_take(&fit, ALI_SPAN_USED, zero);
 }
 
-/* --- free --------------------------------------------------------------------------------------
- */
+/* --- free ------------------------------------------------------------------------------------ */
 
 /* What was mapped of the range becomes `backing`. Before its head says that it is no longer USED:
  * while it was, ZERO only meant that it was mapped, for its owner wrote to it. */

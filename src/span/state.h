@@ -72,7 +72,7 @@ struct ali_span_state {
 };
 extern struct ali_span_state ali_spans;
 
-/* --- heads --------------------------------------------------------------------------------- */
+/* --- heads ----------------------------------------------------------------------------------- */
 
 ALI_INLINE struct ali_span *span_of(uint32_t at)
 {
@@ -180,7 +180,7 @@ void ali_free_release_locked(uint32_t at, uint32_t slices, struct ali_mix mix, u
 struct ali_extent ali_free_carve_locked(uint32_t from, uint32_t begin, uint32_t slices,
                                         enum ali_span_kind kind);
 
-/* --- ranges and the OS (backing.c) ------------------------------------------------------------ */
+/* --- ranges and the OS (backing.c) ----------------------------------------------------------- */
 
 /* Slices [from, to). */
 struct ali_range {
@@ -228,8 +228,7 @@ void ali_region_fork_child(void);
 /* How many slices to map in one step. */
 uint32_t ali_commit_step(void);
 
-/* --- spans (span.c) ----------------------------------------------------------------------------
- */
+/* --- spans (span.c) -------------------------------------------------------------------------- */
 
 /* The allocation behind ali_span_alloc and ali_span_move: a USED span, or a BUSY one. */
 struct ali_span *ali_span_take(const struct ali_fit *fit, enum ali_span_kind kind, bool *zero);
@@ -247,8 +246,7 @@ void ali_busy_release_locked(uint32_t at, uint32_t slices, uint32_t stamp);
  * window is full. */
 void ali_span_fail(enum allot_cause cause, int error, uint32_t slices);
 
-/* --- purge (purge.c) ----------------------------------------------------------------------------
- */
+/* --- purge (purge.c) ------------------------------------------------------------------------- */
 
 uint32_t ali_stamp_now(void);
 uint32_t ali_dirty_cap_slices(void);

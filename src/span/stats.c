@@ -72,8 +72,7 @@ struct ali_span *ali_span_find_head(uintptr_t offset)
     return span_of(at);
 }
 
-/* --- why an allocation failed --------------------------------------------------------------------
- */
+/* --- why an allocation failed ---------------------------------------------------------------- */
 
 /* mmap says ENOMEM for all of these. A page that may not be touched counts for the address space
  * and the number of maps, but neither as data nor as a commitment. */

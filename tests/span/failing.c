@@ -18,7 +18,7 @@ static struct model_span *slot(struct ali_random *r)
 
 static void try_take(struct model_span *m, struct ali_random *r)
 {
-    static const size_t sizes[] = {1, 2, 7, 30, 64, 200, 1100};
+    static const size_t sizes[] = {1, 2, 7, 30, 64, 200, 1, 3, 5, 16, 2, 100, 1100};
     struct ali_span_request request = {
         .slices = sizes[ali_random_next(r) % ALI_ARRAY_COUNT(sizes)],
         .align_slices = (size_t)1 << ali_random_next(r) % 6,
@@ -107,7 +107,7 @@ static void spans_when_the_nth_call_fails_stay_whole(void **state)
     (void)state;
     for (;; n++) {
         fake_fail(FAKE_ALL, FAKE_NTH, n, errors[n % 4]);
-        scenario(n, 60);
+        scenario(n, 40);
         if (fake_failures() == 0)
             break;
         recover();

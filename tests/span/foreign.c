@@ -90,7 +90,9 @@ static void unmapped_span_when_something_came_there_is_cut(void **state)
     (void)state;
     assert_true(model_take(&m, &request, 3));
     base = ali_span_base(m.span);
+    ali_options.purge_delay_ms = 0; /* so that it is unmapped, whatever was wanted again before */
     model_give(&m);
+    ali_options.purge_delay_ms = 1000;
     assert_true(foreign_add(&f[0], base + 5 * ALI_SLICE_BYTES, ali_os_page_bytes));
     assert_true(foreign_add(&f[1], base + 900 * ALI_SLICE_BYTES, 70 * ALI_SLICE_BYTES));
     assert_true(foreign_add(&f[2], base + 1990 * ALI_SLICE_BYTES, ALI_SLICE_BYTES));

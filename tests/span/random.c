@@ -4,7 +4,7 @@
 #include "span/model.h"
 
 #define SPANS 200
-#define STEPS 20000
+#define STEPS 8000
 
 static struct model_span spans[SPANS];
 static struct ali_random random_state;

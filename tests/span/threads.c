@@ -20,7 +20,7 @@
 #endif
 #ifndef STEPS
 #define FORKS 300
-#define STEPS 15000
+#define STEPS 30000
 #endif
 
 static uint64_t seed;
@@ -40,7 +40,7 @@ static void expect_at(bool cond, int line)
 static void take(struct model_span *m, struct ali_random *r)
 {
     struct ali_span_request request = {
-        .slices = 1 + ali_random_next(r) % (ali_random_next(r) % 32 ? 8 : 1200),
+        .slices = 1 + ali_random_next(r) % (ali_random_next(r) % 128 ? 8 : 1200),
         .align_slices = 1,
         .want_zero = ali_random_next(r) % 4 == 0,
     };
@@ -131,7 +131,7 @@ static int child_main(uint64_t child_seed)
     ali_span_fork_child();
     if (!ali_span_valid())
         return 2;
-    for (int i = 0; i < 200; i++)
+    for (int i = 0; i < 100; i++)
         step(&spans[ali_random_next(&r) % SPANS], &r);
     if (!ali_span_valid())
         return 3;
