@@ -72,8 +72,7 @@ ALI_EXPORT int mallopt(int parameter, int value)
         ali_options.misuse = (value & CHECK_ACTION_ABORTS) ? ALI_MISUSE_ABORT : ALI_MISUSE_REPORT;
         return 1;
     case PARAMETER_PERTURB:
-        ali_options.harden = value != 0 ? ali_options.harden | ALI_HARDEN_JUNK
-                                        : ali_options.harden & ~(uint32_t)ALI_HARDEN_JUNK;
+        ali_heap_perturb((uint8_t)value);
         return 1;
     case PARAMETER_MXFAST:
         return value >= 0 && (size_t)value <= MXFAST_MAX;

@@ -123,7 +123,7 @@ static void *serve_default(const struct ali_request *request)
 {
     if (ali_unlikely(request->none))
         ali_heap_start(); /* only then is it known whether this is on */
-    if (request->none && (ali_hardening.on & ALI_HARDEN_SIZE0) != 0)
+    if (request->none && ali_hardens(ALI_HARDEN_SIZE0))
         return ali_guard_void_alloc(request);
     return ali_heap_serve(&ali_default_heap, request);
 }
@@ -139,7 +139,7 @@ ALI_INLINE bool take_window_again(unsigned class_index, void **p)
     unsigned count;
 
     if (slab == NULL || (slot->bits | ali_self->parked_bits[class_index]) != 0 ||
-        ali_observer_now() != NULL || ali_hardening.every_call)
+        ali_observer_now() != NULL || ali_hardens_calls())
         return false;
     bits = ali_window_bits(slab, slab->cursor, window);
     count = ali_bit_count(bits);

@@ -14,13 +14,11 @@
 
 static _Atomic(struct allot_heap *) void_heap;
 
-static bool is_on(uint32_t options) { return (ali_hardening.on & options) != 0; }
-
 /* A protection that could not be had is said, once. */
 static void install(char *at, size_t bytes)
 {
     static const char message[] =
-        "allot: harden: the system refuses guards (too many mappings); going on without some\n";
+        "allot: harden: the system refuses guards; going on without some of them\n";
     static _Atomic(bool) said;
 
     if (bytes != 0 && ali_os_guard(at, bytes) != 0 && !atomic_exchange(&said, true))
@@ -33,21 +31,21 @@ void ali_guard_slab(struct ali_block *b, struct ali_span *span, unsigned slices)
 
     if (ali_guard_is_void(b->heap))
         install(ali_span_base(span), ali_span_slices(span) << ALI_SLICE_SHIFT);
-    else if (is_on(ALI_HARDEN_GUARD))
+    else if (ali_hardens(ALI_HARDEN_GUARD))
         install((char *)ali_span_base(span) + bytes,
                 (ali_span_slices(span) << ALI_SLICE_SHIFT) - bytes);
 }
 
 void ali_guard_large(struct ali_span *span, size_t bytes)
 {
-    if (is_on(ALI_HARDEN_GUARD))
+    if (ali_hardens(ALI_HARDEN_GUARD))
         install((char *)ali_span_base(span) + bytes,
                 (ali_span_slices(span) << ALI_SLICE_SHIFT) - bytes);
 }
 
 bool ali_guard_lift(const struct allot_heap *heap, struct ali_span *span)
 {
-    if (!is_on(ALI_HARDEN_GUARD) && !ali_guard_is_void(heap))
+    if (!ali_hardens(ALI_HARDEN_GUARD) && !ali_guard_is_void(heap))
         return true;
     return ali_os_unguard(ali_span_base(span), ali_span_slices(span) << ALI_SLICE_SHIFT) == 0;
 }
@@ -56,7 +54,7 @@ bool ali_guard_lift(const struct allot_heap *heap, struct ali_span *span)
 
 bool ali_guard_is_void(const struct allot_heap *heap)
 {
-    return is_on(ALI_HARDEN_SIZE0) &&
+    return ali_hardens(ALI_HARDEN_SIZE0) &&
            heap == atomic_load_explicit(&void_heap, memory_order_acquire);
 }
 
@@ -64,7 +62,7 @@ bool ali_guard_is_void_block(const struct ali_found *f)
 {
     const struct ali_block *b;
 
-    if (!is_on(ALI_HARDEN_SIZE0) || f->slab == NULL)
+    if (!ali_hardens(ALI_HARDEN_SIZE0) || f->slab == NULL)
         return false;
     b = atomic_load_explicit(&f->slab->holder, memory_order_acquire);
     return b != NULL && ali_guard_is_void(b->heap);

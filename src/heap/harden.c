@@ -1,8 +1,8 @@
 /* Hardening of single blocks: what harden= does when one is handed out and when it is freed.
  *
  * All of it lives on slow paths: when an option needs to see a call, every mask is kept out of the
- * slots (watch.c), so that the hit paths find nothing and hold no test. `ali_hardening` is constant
- * from before the first allocation on, so every block of the process is treated alike.
+ * slots (watch.c), so that the hit paths find nothing and hold no test. What needs bytes of a block
+ * is set before the first allocation and constant; filling can begin later (ali_heap_perturb).
  *
  *   live    |asked for ............|pattern ...|seal 8 B|    canary, family
  *   freed   |fill ..............................|mark 8 B|    uaf (zero, junk: fill only)
@@ -32,8 +32,16 @@
 struct ali_hardening ali_hardening;
 static uint64_t secret;
 static uint8_t pattern;
+static _Atomic(uint8_t) fresh_byte = FRESH_BYTE;
+static _Atomic(uint8_t) freed_byte = FREED_BYTE;
 
-static bool is_on(uint32_t options) { return (ali_hardening.on & options) != 0; }
+static void turn_on(uint32_t on)
+{
+    atomic_store_explicit(&ali_hardening.on, on, memory_order_relaxed);
+    atomic_store_explicit(&ali_hardening.every_block, (on & EVERY_BLOCK) != 0,
+                          memory_order_relaxed);
+    atomic_store_explicit(&ali_hardening.every_call, (on & EVERY_CALL) != 0, memory_order_relaxed);
+}
 
 void ali_harden_init(void)
 {
@@ -43,10 +51,25 @@ void ali_harden_init(void)
     ali_os_random(random);
     secret = random[1];
     pattern = (uint8_t)(1 + random[0] % 255);
-    ali_hardening.on = on;
     ali_hardening.extra_bytes = (on & SEALED) != 0 ? SEAL_BYTES + PATTERN_MIN_BYTES : 0;
-    ali_hardening.every_block = (on & EVERY_BLOCK) != 0;
-    ali_hardening.every_call = (on & EVERY_CALL) != 0;
+    turn_on(on);
+}
+
+void ali_heap_perturb(uint8_t byte)
+{
+    unsigned i;
+
+    ali_heap_start();
+    atomic_store_explicit(&fresh_byte, byte != 0 ? (uint8_t)~byte : FRESH_BYTE,
+                          memory_order_relaxed);
+    atomic_store_explicit(&freed_byte, byte != 0 ? byte : FREED_BYTE, memory_order_relaxed);
+    turn_on(byte != 0 ? ali_hardening.on | ALI_HARDEN_JUNK
+                      : ali_hardening.on & (ali_options.harden | ~(uint32_t)ALI_HARDEN_JUNK));
+    /* other threads see it at their next refill */
+    for (i = 0; ali_thread_is_attached() && i < ALI_CLASS_COUNT; i++) {
+        ali_self->parked_bits[i] |= ali_self->slots[i].bits;
+        ali_self->slots[i].bits = 0;
+    }
 }
 
 /* --- placement ---------------------------------------------------------------------------- */
@@ -58,7 +81,7 @@ static uint64_t random_below(struct ali_block *b, uint64_t end)
 
 uint16_t ali_harden_first(struct ali_block *b, const struct ali_class *class)
 {
-    if (!is_on(ALI_HARDEN_RANDOM))
+    if (!ali_hardens(ALI_HARDEN_RANDOM))
         return 0;
     return (uint16_t)(random_below(b, (class->count + class->window - 1U) / class->window) *
                       class->window);
@@ -68,7 +91,7 @@ uint64_t ali_harden_pick(struct ali_block *b, uint64_t bits)
 {
     uint64_t skip;
 
-    if (is_on(ALI_HARDEN_RANDOM))
+    if (ali_hardens(ALI_HARDEN_RANDOM))
         for (skip = random_below(b, ali_bit_count(bits)); skip > 0; skip--)
             bits &= bits - 1;
     return ali_low_bit(bits);
@@ -125,7 +148,7 @@ static void seal(char *block, size_t block_bytes, size_t size, enum ali_call cal
 {
     uint64_t slack = block_bytes - size;
 
-    if (is_on(ALI_HARDEN_CANARY))
+    if (ali_hardens(ALI_HARDEN_CANARY))
         memset(block + size, pattern, slack - SEAL_BYTES);
     word_set(block + block_bytes - SEAL_BYTES, seal_of(block, slack << CALL_BITS | call));
 }
@@ -221,12 +244,12 @@ bool ali_harden_check(const struct ali_found *f, bool frees, enum ali_call call,
         return false;
     }
     slack = f->block_bytes - SEAL_BYTES - size;
-    damaged = is_on(ALI_HARDEN_CANARY) ? first_other(f->block + size, slack, pattern) : slack;
+    damaged = ali_hardens(ALI_HARDEN_CANARY) ? first_other(f->block + size, slack, pattern) : slack;
     if (damaged < slack) {
         blame_slack(f, size, damaged, call, caller);
         return false;
     }
-    if (frees && is_on(ALI_HARDEN_FAMILY) && family_of(by) != family_of(call)) {
+    if (frees && ali_hardens(ALI_HARDEN_FAMILY) && family_of(by) != family_of(call)) {
         blame_family(f, by, call, caller);
         return false;
     }
@@ -239,9 +262,12 @@ static uint64_t mark_of(const char *block, size_t block_bytes) { return mix(bloc
 
 static void fill(char *block, size_t block_bytes)
 {
-    memset(block, is_on(FILLED) ? FREED_BYTE : 0, block_bytes);
-    if (is_on(ALI_HARDEN_UAF))
-        word_set(block + block_bytes - SEAL_BYTES, mark_of(block, block_bytes));
+    if (!ali_hardens(ALI_HARDEN_UAF)) {
+        memset(block, ali_hardens(ALI_HARDEN_JUNK) ? freed_byte : 0, block_bytes);
+        return;
+    }
+    memset(block, FREED_BYTE, block_bytes);
+    word_set(block + block_bytes - SEAL_BYTES, mark_of(block, block_bytes));
 }
 
 /* Index of the first byte that is not as fill() left it, the mark apart. */
@@ -279,7 +305,7 @@ void ali_harden_check_held(const struct ali_found *f, enum ali_call call, const 
 {
     size_t at;
 
-    if (!is_on(ALI_HARDEN_UAF) || f->block_bytes > FILL_MAX_BYTES)
+    if (!ali_hardens(ALI_HARDEN_UAF) || f->block_bytes > FILL_MAX_BYTES)
         return;
     at = first_written(f->block, f->block_bytes);
     if (at == f->block_bytes && word_get(f->block + f->block_bytes - SEAL_BYTES) !=
@@ -311,7 +337,7 @@ void ali_harden_forget(const struct ali_block *b, const struct ali_slab *slab)
     char *block = ali_slab_base(slab);
     unsigned i;
 
-    if (!is_on(ALI_HARDEN_UAF) || ali_guard_is_void(b->heap))
+    if (!ali_hardens(ALI_HARDEN_UAF) || ali_guard_is_void(b->heap))
         return;
     for (i = 0; i < slab->count; i++, block += slab->block_bytes) {
         char *mark = block + slab->block_bytes - SEAL_BYTES;
@@ -326,12 +352,12 @@ void ali_harden_forget(const struct ali_block *b, const struct ali_slab *slab)
 void ali_harden_issue(char *block, size_t block_bytes, bool zero,
                       const struct ali_request *request)
 {
-    if (is_on(ALI_HARDEN_UAF) && !zero)
+    if (ali_hardens(ALI_HARDEN_UAF) && !zero)
         check_reused(block, block_bytes, request);
     if (request->zero && !zero)
         memset(block, 0, request->size);
-    else if (!request->zero && is_on(ALI_HARDEN_JUNK) && block_bytes <= FILL_MAX_BYTES)
-        memset(block, FRESH_BYTE, block_bytes);
+    else if (!request->zero && ali_hardens(ALI_HARDEN_JUNK) && block_bytes <= FILL_MAX_BYTES)
+        memset(block, fresh_byte, block_bytes);
     if (ali_hardening.extra_bytes != 0)
         seal(block, block_bytes, request->size, request->call);
 }
@@ -343,14 +369,14 @@ void ali_harden_resize(const struct ali_found *f, const struct ali_request *requ
 
     if (ali_hardening.extra_bytes == 0 || !unseal(f, &was, &call))
         return;
-    if (is_on(ALI_HARDEN_JUNK) && request->size > was)
-        memset(f->block + was, FRESH_BYTE, request->size - was);
+    if (ali_hardens(ALI_HARDEN_JUNK) && request->size > was)
+        memset(f->block + was, fresh_byte, request->size - was);
     seal(f->block, f->block_bytes, request->size, call);
 }
 
 void ali_harden_erase(const struct ali_found *f)
 {
-    if (!is_on(FILLED | ALI_HARDEN_ZERO) || ali_guard_is_void_block(f))
+    if (!ali_hardens(FILLED | ALI_HARDEN_ZERO) || ali_guard_is_void_block(f))
         return;
     if (f->block_bytes > FILL_MAX_BYTES && ali_span_purge_pages(f->span, 0, f->block_bytes))
         return;

@@ -69,6 +69,10 @@ size_t ali_heap_usable(const void *p, enum ali_call call, const void *caller);
 /* count times size did not fit: records the cause, tells a misuse handler. */
 void ali_heap_refuse_overflow(size_t count, size_t size, enum ali_call call, const void *caller);
 
+/* mallopt(M_PERTURB): from now on blocks are filled with the complement of `byte` when they are
+ * handed out and with `byte` when they are freed, as with harden=junk; 0 ends it. */
+void ali_heap_perturb(uint8_t byte);
+
 /* Starts the heap if nothing has yet; for constructors. Installs the fork and thread hooks. */
 void ali_heap_start(void);
 

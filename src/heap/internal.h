@@ -157,14 +157,28 @@ bool ali_watch_freed(struct ali_found *found, uint8_t state, enum ali_call call,
                      const void *caller);
 
 /* --- harden.c: what is done to each block; see there */
-/* Constant after start, all zero when nothing is on. */
+/* All zero when nothing is on. Set at start, but for ali_heap_perturb; nothing is ordered by it, and
+ * a block that was handed out before a change is freed as what its state says. */
 struct ali_hardening {
-    uint32_t on;          /* enum ali_harden */
-    uint32_t extra_bytes; /* added to each request, for the seal */
-    bool every_call;      /* every allocation takes the slow path */
-    bool every_block;     /* every block is HARDENED, so every free does too */
+    _Atomic(uint32_t) on;      /* enum ali_harden */
+    uint32_t extra_bytes;      /* constant: added to each request, for the seal */
+    _Atomic(bool) every_call;  /* every allocation takes the slow path */
+    _Atomic(bool) every_block; /* every block is HARDENED, so every free does too */
 };
 extern struct ali_hardening ali_hardening;
+
+ALI_INLINE bool ali_hardens(uint32_t options)
+{
+    return (atomic_load_explicit(&ali_hardening.on, memory_order_relaxed) & options) != 0;
+}
+ALI_INLINE bool ali_hardens_calls(void)
+{
+    return atomic_load_explicit(&ali_hardening.every_call, memory_order_relaxed);
+}
+ALI_INLINE bool ali_hardens_blocks(void)
+{
+    return atomic_load_explicit(&ali_hardening.every_block, memory_order_relaxed);
+}
 
 void ali_harden_init(void);
 /* Where the first pass over a new slab begins, and which of the eligible blocks is next. */
@@ -194,15 +208,15 @@ void ali_harden_check_held(const struct ali_found *found, enum ali_call call, co
 bool ali_quarantine_take(const struct ali_found *found, enum ali_call call, const void *caller);
 /* Frees what is held; false when there was nothing. */
 bool ali_quarantine_empty(enum ali_call call, const void *caller);
-/* What is in it now. */
-void ali_quarantine_count(size_t *blocks, size_t *bytes);
+/* How many blocks of a slab are HELD. */
+unsigned ali_quarantine_states(const struct ali_slab *slab);
 void ali_quarantine_fork_child(void);
 
 /* --- guard.c: memory nobody may touch: behind spans, and as blocks of size 0 */
 /* Slices to be added to a span. */
 ALI_INLINE unsigned ali_guard_slices(void)
 {
-    return (ali_hardening.on & ALI_HARDEN_GUARD) != 0;
+    return ali_hardens(ALI_HARDEN_GUARD);
 }
 void ali_guard_slab(struct ali_block *b, struct ali_span *span, unsigned slices);
 void ali_guard_large(struct ali_span *span, size_t bytes);

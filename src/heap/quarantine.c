@@ -26,9 +26,9 @@ static struct {
 
 static size_t wanted_bytes(void)
 {
-    if ((ali_hardening.on & ALI_HARDEN_QUARANTINE) != 0)
+    if (ali_hardens(ALI_HARDEN_QUARANTINE))
         return (size_t)ali_min(ali_options.quarantine_bytes, SIZE_MAX / 4);
-    return (ali_hardening.on & ALI_HARDEN_UAF) != 0 ? SMALL_BYTES : 0;
+    return ali_hardens(ALI_HARDEN_UAF) ? SMALL_BYTES : 0;
 }
 
 static size_t length_for(size_t bytes)
@@ -38,6 +38,17 @@ static size_t length_for(size_t bytes)
     while (length < bytes / BYTES_PER_ENTRY)
         length *= 2;
     return length;
+}
+
+/* A protection that could not be had is said, once. */
+static void say_refused(void)
+{
+    static const char message[] =
+        "allot: harden: no memory for the quarantine; going on without it\n";
+    static _Atomic(bool) said;
+
+    if (!atomic_exchange(&said, true))
+        ali_os_write(2, message, sizeof message - 1);
 }
 
 /* False when there is none: no option, or no memory. */
@@ -51,8 +62,10 @@ static bool is_ready(void)
     if (want == 0 || ring.entries != NULL)
         return want != 0;
     entries = ali_os_map(length * sizeof *ring.entries, ALI_OS_READ_WRITE, NULL);
-    if (entries == NULL)
+    if (entries == NULL) {
+        say_refused();
         return false;
+    }
     ali_lock(&ring.lock);
     if (ring.entries == NULL) {
         ring.length = length;
@@ -129,7 +142,7 @@ bool ali_quarantine_take(const struct ali_found *f, enum ali_call call, const vo
     struct ali_found leaving[LEAVE_AT_ONCE];
     bool is_in = false;
 
-    if (!ali_hardening.every_block || !is_of_default_heap(f) || !is_ready() ||
+    if (!ali_hardens_blocks() || !is_of_default_heap(f) || !is_ready() ||
         f->block_bytes > ring.max_bytes / 2)
         return false;
     while (!is_in) {
@@ -164,10 +177,14 @@ bool ali_quarantine_empty(enum ali_call call, const void *caller)
     return any;
 }
 
-void ali_quarantine_count(size_t *blocks, size_t *bytes)
+unsigned ali_quarantine_states(const struct ali_slab *slab)
 {
-    *blocks = (size_t)count_locked();
-    *bytes = atomic_load_explicit(&ring.bytes, memory_order_relaxed);
+    unsigned held = 0;
+    unsigned i;
+
+    for (i = 0; ring.entries != NULL && i < slab->count; i++)
+        held += ali_state_get(slab->states + i) == ALI_STATE_HELD;
+    return held;
 }
 
 void ali_quarantine_fork_child(void)

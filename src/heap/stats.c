@@ -28,7 +28,7 @@ static void add_slab(struct allot_stats *stats, const struct ali_slab *slab)
 {
     struct allot_class_stats *class = &stats->classes[slab->class_index];
     const struct ali_block *b = atomic_load_explicit(&slab->holder, memory_order_acquire);
-    size_t used = ali_states_used(slab);
+    size_t used = ali_states_used(slab) - ali_quarantine_states(slab);
     size_t live_bytes = used * slab->block_bytes;
     size_t free_bytes = (slab->count - used) * slab->block_bytes;
 
@@ -52,7 +52,8 @@ static bool add_span(struct ali_span *span, void *arg)
         add_slab(stats, ali_slab_of(span));
         return true;
     }
-    if (atomic_load_explicit(&large->state, memory_order_acquire) == ALI_STATE_FREE)
+    if (atomic_load_explicit(&large->state, memory_order_acquire) == ALI_STATE_FREE ||
+        atomic_load_explicit(&large->state, memory_order_acquire) == ALI_STATE_HELD)
         return true;
     stats->live_blocks++;
     stats->live_bytes += large->bytes;

@@ -82,7 +82,7 @@ static bool add_span(struct ali_span *span, void *arg)
         }
         return true;
     }
-    used = ali_states_used(slab);
+    used = ali_states_used(slab) - ali_quarantine_states(slab);
     stats->live_blocks += used;
     stats->live_bytes += (size_t)used * slab->block_bytes;
     return true;
@@ -162,6 +162,7 @@ size_t allot_trim(size_t keep_bytes)
     struct allot_heap *h;
 
     ali_heap_start();
+    ali_quarantine_empty(ALI_CALL_FREE, __builtin_return_address(0));
     if (ali_thread_is_attached()) {
         ali_remote_flush(ali_self);
         ali_inbox_drain(ali_self);

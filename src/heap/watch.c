@@ -60,7 +60,7 @@ static uint64_t visible_of(struct ali_block *b, uint64_t bits, int64_t size)
         if (observer->mean_bytes == 0)
             return 0;
     }
-    if (ali_hardening.every_call)
+    if (ali_hardens_calls())
         return 0;
     return observer == NULL ? bits : charge_mask(b, bits, size);
 }
@@ -70,7 +70,7 @@ void ali_watch_admit(struct ali_block *b, unsigned class_index, uint64_t bits)
     struct ali_slot *slot = &b->slots[class_index];
     uint64_t visible = bits;
 
-    if (ali_unlikely(ali_observer_now() != NULL || ali_hardening.every_call))
+    if (ali_unlikely(ali_observer_now() != NULL || ali_hardens_calls()))
         visible = visible_of(b, bits, slot->block_bytes);
     slot->bits = visible;
     b->parked_bits[class_index] = bits & ~visible;
@@ -134,7 +134,7 @@ static uint8_t state_for(const struct ali_block *b, bool is_observed)
 {
     if (is_observed)
         return ALI_STATE_WATCHED;
-    if (ali_hardening.every_block && !ali_guard_is_void(b->heap))
+    if (ali_hardens_blocks() && !ali_guard_is_void(b->heap))
         return ALI_STATE_HARDENED;
     return ALI_STATE_LIVE;
 }
@@ -142,7 +142,7 @@ static uint8_t state_for(const struct ali_block *b, bool is_observed)
 static void prepare(const struct ali_block *b, char *p, size_t block_bytes, bool zero,
                     const struct ali_request *request)
 {
-    if (ali_hardening.every_block && !ali_guard_is_void(b->heap))
+    if (ali_hardens_blocks() && !ali_guard_is_void(b->heap))
         ali_harden_issue(p, block_bytes, zero, request);
     else if (request->zero && !zero)
         memset(p, 0, request->size);

@@ -156,17 +156,26 @@ size_t ali_os_resident_bytes(const void *at, size_t bytes)
 
 /* Guard markers cost no map entry. Locked memory and kernels before 6.13 refuse them, so which of
  * the two holds is a property of the range, and taking a guard away undoes both. */
+static _Atomic(bool) have_markers;
+
 int ali_os_guard(void *at, size_t bytes)
 {
-    if (advise(at, bytes, MADV_GUARD_INSTALL) == 0)
+    if (advise(at, bytes, MADV_GUARD_INSTALL) == 0) {
+        atomic_store_explicit(&have_markers, true, memory_order_relaxed);
         return 0;
+    }
     return ali_os_protect(at, bytes, ALI_OS_NONE);
 }
 
 int ali_os_unguard(void *at, size_t bytes)
 {
-    (void)advise(at, bytes, MADV_GUARD_REMOVE);
-    return ali_os_protect(at, bytes, ALI_OS_READ_WRITE);
+    int removed = advise(at, bytes, MADV_GUARD_REMOVE);
+    int opened = ali_os_protect(at, bytes, ALI_OS_READ_WRITE);
+
+    if (opened != 0)
+        return opened;
+    /* relaxed: whoever takes a guard away knows of its having been set */
+    return atomic_load_explicit(&have_markers, memory_order_relaxed) ? removed : 0;
 }
 
 bool ali_os_map_table_is_full(void)
