@@ -14,7 +14,10 @@
 /* glibc has the first in libc.so and the second only in a static part; musl has only the second. */
 extern int __register_atfork(void (*before)(void), void (*parent)(void), void (*child)(void),
                              void *dso) __attribute__((weak));
+/* Objects made for musl may be linked statically, where a weak reference would not bring it in. */
+#ifdef __GLIBC__
 #pragma weak pthread_atfork
+#endif
 /* Of crtbegin: what tells glibc which object the handlers go away with. */
 extern void *__dso_handle __attribute__((weak, visibility("hidden")));
 
@@ -61,9 +64,11 @@ int ali_os_fork_hook(void (*before)(void), void (*parent)(void), void (*child)(v
 {
     if (__register_atfork != NULL)
         return -__register_atfork(before, parent, child, &__dso_handle);
-    if (pthread_atfork != NULL)
-        return -pthread_atfork(before, parent, child);
-    return -ENOSYS;
+#ifdef __GLIBC__
+    if (pthread_atfork == NULL)
+        return -ENOSYS;
+#endif
+    return -pthread_atfork(before, parent, child);
 }
 
 uint32_t ali_os_thread_id(void)
