@@ -103,8 +103,9 @@ def case_hardened(context):
 
 def case_hardened_fork(context):
     need_ours(context)
-    must(context, [context.bin / "fork"], 120,
-         context.environment(ALLOT="harden=all", ALLOT_TEST_FORKS="400"))
+    for variant in ("many", "again", "stdio", "handlers", "together", "from_handler"):
+        must(context, [context.bin / "fork", variant], 60,
+             context.environment(ALLOT="harden=all", ALLOT_TEST_FORKS="400"))
 
 
 def exported(library):

@@ -47,8 +47,8 @@ int main(void)
         long full = t_rss_kib();
         if (generation < 2 && full > peak)
             peak = full;
-        CHECK(full < peak + peak / 10 + kept_kib, "generation %d holds %ld KiB, before %ld", generation,
-              full, peak);
+        CHECK(full < peak + peak / 10 + kept_kib, "generation %d holds %ld KiB, before %ld",
+              generation, full, peak);
         if (generation & 1) {
             run(free_next);
             continue;
