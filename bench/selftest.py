@@ -63,7 +63,7 @@ class Figures(unittest.TestCase):
                 driver.Row("fair", figures, {"a": series(2), "b": series(2), "c": series(1)})]
         with contextlib.redirect_stdout(io.StringIO()) as said:
             driver.judge(rows, options, ["value"])
-        self.assertIn("1 of 2 rows", said.getvalue())
+        self.assertIn("1 of 2 figures", said.getvalue())
         self.assertIn("slow value", said.getvalue())
 
     def test_unknown_row_is_refused(self):

@@ -124,7 +124,7 @@ def judge(rows, options, keys):
             if mine is not None and least and mine > bar * least:
                 above.append(f"  {row.name} {key}: {table.number(mine)} is {mine / least:.2f}x "
                              f"{rival}'s {table.number(least)}")
-    print(f"{name}: {len(above)} of {len(rows)} rows above {bar}x the best of "
+    print(f"{name}: {len(above)} of {len(rows) * len(keys)} figures above {bar}x the best of "
           f"{', '.join(rivals) or 'the others'}")
     print("\n".join(above))
 
