@@ -41,7 +41,8 @@ bench:
 	tools/deps.sh bench
 	$(MAKE) all
 	cmake --build build --target bench
-	python3 bench/run.py $(BENCH_ARGS)
+	python3 bench/micro.py --quick $(BENCH_ARGS)
+	python3 bench/run.py --quick $(BENCH_ARGS)
 
 install: all
 	DESTDIR="$(DESTDIR)" cmake --install build --prefix "$(PREFIX)"

@@ -30,7 +30,7 @@ test="$build"'
     spin
     util-linux
     valgrind
-'
+'"$(cat "$(dirname "$0")/../tests/programs/packages.txt")"
 # shellcheck disable=SC2034
 demo="$build"'
     python3
@@ -42,11 +42,20 @@ demo="$build"'
 # shellcheck disable=SC2034
 bench="$build"'
     g++
+    gcc
+    git
+    jq
     libjemalloc2
     libmimalloc2.0
     libtbbmalloc2
     libtcmalloc-minimal4
+    libxml2-utils
+    lua5.4
+    perl
     python3
+    redis-server
+    redis-tools
+    sqlite3
     time
 '
 

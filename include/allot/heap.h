@@ -17,8 +17,8 @@ typedef struct allot_heap allot_heap;
 typedef bool (*allot_heap_limit_fn)(allot_heap *heap, size_t wanted_bytes, void *arg);
 
 struct allot_heap_options {
-    const char *name;           /* copied, cut to 31 bytes; NULL: none */
-    size_t limit_bytes;         /* of spans, charged a slab or large block at a time; 0: none */
+    const char *name;   /* copied, cut to 31 bytes; NULL: none */
+    size_t limit_bytes; /* of spans, charged a slab or large block at a time; 0: none */
     allot_heap_limit_fn on_limit;
     void *arg;
 };
@@ -76,7 +76,8 @@ ALLOT_API ALLOT_MUST_USE void *allot_heap_aligned(allot_heap *heap, size_t size,
  * Threads: safe; the block is the caller's.   Signals: not safe.
  * Failure: as told; nothing is lost.
  * Cost:    O(size) when it moves; large blocks move by remapping. */
-ALLOT_API ALLOT_MUST_USE allot_status allot_heap_realloc(allot_heap *heap, void **block, size_t size);
+ALLOT_API ALLOT_MUST_USE allot_status allot_heap_realloc(allot_heap *heap, void **block,
+                                                         size_t size);
 
 /* Frees a block of this heap. NULL is fine.
  *

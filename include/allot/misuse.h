@@ -12,7 +12,8 @@ extern "C" {
 /* The names in reports are these words in lower case with '-' ("double-free"). */
 enum allot_misuse_kind {
     ALLOT_MISUSE_DOUBLE_FREE = 1,
-    ALLOT_MISUSE_INVALID_FREE,        /* interior, misaligned, wild, stack, static, foreign, never issued */
+    ALLOT_MISUSE_INVALID_FREE, /* interior, misaligned, wild, stack, static, foreign, never issued
+                                */
     ALLOT_MISUSE_MISMATCHED_FREE,     /* wrong size, alignment or family */
     ALLOT_MISUSE_INVALID_REALLOC,     /* realloc of any such pointer */
     ALLOT_MISUSE_INVALID_USABLE_SIZE, /* malloc_usable_size of any such pointer */
@@ -39,16 +40,16 @@ enum allot_place {
 struct allot_misuse {
     enum allot_misuse_kind kind;
     enum allot_place place;
-    const char *call;     /* the public call: "free", "realloc", "operator delete" ... */
-    const void *pointer;  /* what it was given */
-    const void *block;    /* start of the block it points into, or NULL */
-    size_t block_bytes;   /* usable size of that block */
-    size_t told_bytes;    /* size, alignment or count the call was given, when it matters */
-    size_t true_bytes;    /* what it should have been */
-    const char *detail;   /* one phrase, or NULL: "wrong size", "allocated by operator new[]" */
-    const char *heap;     /* name of the heap, or NULL */
-    char name[128];       /* file or segment of a static or foreign pointer */
-    size_t frame_count;   /* return addresses, innermost (the caller of the public call) first */
+    const char *call;    /* the public call: "free", "realloc", "operator delete" ... */
+    const void *pointer; /* what it was given */
+    const void *block;   /* start of the block it points into, or NULL */
+    size_t block_bytes;  /* usable size of that block */
+    size_t told_bytes;   /* size, alignment or count the call was given, when it matters */
+    size_t true_bytes;   /* what it should have been */
+    const char *detail;  /* one phrase, or NULL: "wrong size", "allocated by operator new[]" */
+    const char *heap;    /* name of the heap, or NULL */
+    char name[128];      /* file or segment of a static or foreign pointer */
+    size_t frame_count;  /* return addresses, innermost (the caller of the public call) first */
     uintptr_t frames[32];
 };
 

@@ -14,11 +14,11 @@ extern "C" {
 
 /* One size class. All byte counts are usable bytes of blocks. */
 struct allot_class_stats {
-    size_t block_bytes;     /* size of a block of this class */
-    size_t slabs;           /* slabs held */
+    size_t block_bytes; /* size of a block of this class */
+    size_t slabs;       /* slabs held */
     size_t live_blocks;
-    size_t free_blocks;     /* in those slabs, not live */
-    uint64_t refills;       /* slow-path visits */
+    size_t free_blocks; /* in those slabs, not live */
+    uint64_t refills;   /* slow-path visits */
 };
 
 struct allot_thread_stats {
@@ -32,17 +32,17 @@ struct allot_thread_stats {
  * retained + metadata + not_heap, up to pages never touched. */
 struct allot_stats {
     /* the program's */
-    size_t live_bytes;        /* usable bytes of live blocks, exact at the time of the walk */
+    size_t live_bytes; /* usable bytes of live blocks, exact at the time of the walk */
     size_t live_blocks;
-    size_t peak_live_bytes;   /* highest seen, at span granularity */
-    size_t slack_bytes;       /* part of live_bytes nobody asked for: an estimate from sampled requests */
+    size_t peak_live_bytes; /* highest seen, at span granularity */
+    size_t slack_bytes; /* part of live_bytes nobody asked for: an estimate from sampled requests */
     /* ours */
     size_t partly_used_bytes; /* free blocks inside slabs that have live ones, resident or not */
     size_t retained_bytes;    /* spans that nobody uses, still resident */
     size_t metadata_bytes;
-    size_t spans_bytes;       /* spans in use: slabs and large blocks */
+    size_t spans_bytes; /* spans in use: slabs and large blocks */
     size_t peak_spans_bytes;
-    size_t mapped_bytes;      /* address space committed */
+    size_t mapped_bytes; /* address space committed */
     /* the process's */
     size_t resident_bytes;
     size_t peak_resident_bytes;
@@ -50,9 +50,9 @@ struct allot_stats {
     uint64_t minor_faults;
     uint64_t major_faults;
     /* counters since start */
-    uint64_t purges;        /* ranges given back */
+    uint64_t purges; /* ranges given back */
     uint64_t purged_bytes;
-    uint64_t os_calls;      /* map, unmap, move, purge calls made for spans */
+    uint64_t os_calls; /* map, unmap, move, purge calls made for spans */
     uint64_t large_allocs;
     uint64_t large_frees;
     uint64_t misuses;

@@ -22,11 +22,20 @@
 /* The line size that separates fields written by different threads. */
 #define ALI_LINE_BYTES 64
 
-ALI_INLINE bool ali_is_pow2(size_t x) { return x != 0 && (x & (x - 1)) == 0; }
+ALI_INLINE bool ali_is_pow2(size_t x)
+{
+    return x != 0 && (x & (x - 1)) == 0;
+}
 
-ALI_INLINE size_t ali_align_up(size_t x, size_t align) { return (x + align - 1) & ~(align - 1); }
+ALI_INLINE size_t ali_align_up(size_t x, size_t align)
+{
+    return (x + align - 1) & ~(align - 1);
+}
 
-ALI_INLINE size_t ali_align_down(size_t x, size_t align) { return x & ~(align - 1); }
+ALI_INLINE size_t ali_align_down(size_t x, size_t align)
+{
+    return x & ~(align - 1);
+}
 
 ALI_INLINE bool ali_is_aligned(const void *p, size_t align)
 {
@@ -58,12 +67,24 @@ ALI_INLINE uint64_t ali_low_bit(uint64_t x)
 }
 
 /* Index of the highest set bit; x is not 0. */
-ALI_INLINE unsigned ali_high_bit(uint64_t x) { return 63U - (unsigned)__builtin_clzll(x); }
+ALI_INLINE unsigned ali_high_bit(uint64_t x)
+{
+    return 63U - (unsigned)__builtin_clzll(x);
+}
 
-ALI_INLINE unsigned ali_bit_count(uint64_t x) { return (unsigned)__builtin_popcountll(x); }
+ALI_INLINE unsigned ali_bit_count(uint64_t x)
+{
+    return (unsigned)__builtin_popcountll(x);
+}
 
-ALI_INLINE size_t ali_min(size_t a, size_t b) { return a < b ? a : b; }
+ALI_INLINE size_t ali_min(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
 
-ALI_INLINE size_t ali_max(size_t a, size_t b) { return a > b ? a : b; }
+ALI_INLINE size_t ali_max(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
 
 #endif

@@ -11,11 +11,11 @@
 #include "base/base.h"
 
 enum ali_lock_rank {
-    ALI_RANK_HEAP_LIST = 1, /* the list of heap objects */
-    ALI_RANK_HEAP = 2,      /* one heap object: its blocks and spans */
-    ALI_RANK_SPAN = 3,      /* the span allocator */
-    ALI_RANK_METADATA = 4,  /* memory for our own structures */
-    ALI_RANK_REPORT = 5,    /* one report at a time */
+    ALI_RANK_HEAP_LIST = 1,  /* the list of heap objects */
+    ALI_RANK_HEAP = 2,       /* one heap object: its blocks and spans */
+    ALI_RANK_SPAN = 3,       /* the span allocator */
+    ALI_RANK_METADATA = 4,   /* memory for our own structures */
+    ALI_RANK_REPORT = 5,     /* one report at a time */
     ALI_RANK_QUARANTINE = 6, /* the ring of freed blocks; nothing is locked inside */
 };
 
@@ -24,7 +24,10 @@ struct ali_lock {
     uint32_t rank;
 };
 
-#define ALI_LOCK_INIT(r) {0, (r)}
+#define ALI_LOCK_INIT(r)                                                                           \
+    {                                                                                              \
+        0, (r)                                                                                     \
+    }
 
 void ali_lock_slow(struct ali_lock *l);
 void ali_unlock_slow(struct ali_lock *l);

@@ -12,13 +12,16 @@
 struct ali_pool {
     struct ali_lock lock; /* rank METADATA */
     uint32_t piece_bytes;
-    void *free;  /* singly linked through the first word; consistent at every instant */
-    char *bump;  /* unused rest of the current chunk */
+    void *free; /* singly linked through the first word; consistent at every instant */
+    char *bump; /* unused rest of the current chunk */
     char *bump_end;
     size_t pieces; /* handed out now */
 };
 
-#define ALI_POOL_INIT(bytes) {ALI_LOCK_INIT(ALI_RANK_METADATA), (bytes), NULL, NULL, NULL, 0}
+#define ALI_POOL_INIT(bytes)                                                                       \
+    {                                                                                              \
+        ALI_LOCK_INIT(ALI_RANK_METADATA), (bytes), NULL, NULL, NULL, 0                             \
+    }
 
 /* A piece, its first word zero and the rest as its last user left it (zero when new). NULL when the
  * OS refuses. Thread safe. */

@@ -128,8 +128,8 @@ static void *serve_default(const struct ali_request *request)
     return ali_heap_serve(&ali_default_heap, request);
 }
 
-/* The commonest miss: the window last taken has been used up, and at least half of it is free again.
- * Then it is taken again, with nothing else to see to. */
+/* The commonest miss: the window last taken has been used up, and at least half of it is free
+ * again. Then it is taken again, with nothing else to see to. */
 ALI_INLINE bool take_window_again(unsigned class_index, void **p)
 {
     struct ali_slot *slot = &ali_self->slots[class_index];
@@ -173,9 +173,12 @@ static void *hit_or_serve(unsigned class_index, const struct ali_request *reques
 
 void *ali_heap_zalloc(size_t size, enum ali_call call, const void *caller)
 {
-    struct ali_request request = {
-        .size = size + (size == 0), .align = 16, .call = call, .caller = caller, .zero = true,
-        .none = size == 0};
+    struct ali_request request = {.size = size + (size == 0),
+                                  .align = 16,
+                                  .call = call,
+                                  .caller = caller,
+                                  .zero = true,
+                                  .none = size == 0};
 
     if (ali_likely(size <= ALI_SMALL_MAX))
         return hit_or_serve(ali_class_of(size), &request);
@@ -184,8 +187,11 @@ void *ali_heap_zalloc(size_t size, enum ali_call call, const void *caller)
 
 void *ali_heap_aligned(size_t size, size_t align, enum ali_call call, const void *caller)
 {
-    struct ali_request request = {
-        .size = size + (size == 0), .align = align, .call = call, .caller = caller, .none = size == 0};
+    struct ali_request request = {.size = size + (size == 0),
+                                  .align = align,
+                                  .call = call,
+                                  .caller = caller,
+                                  .none = size == 0};
     unsigned class_index = ali_class_aligned(size, align);
 
     if (ali_likely(class_index < ALI_CLASS_COUNT))

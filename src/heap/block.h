@@ -16,12 +16,12 @@
 struct ali_observer;
 
 struct ali_slot {
-    uint64_t bits;    /* eligible: bit i is the block i places behind `base` */
-    uint8_t *states;  /* state byte of bit 0 */
-    char *base;       /* address of bit 0 */
+    uint64_t bits;   /* eligible: bit i is the block i places behind `base` */
+    uint8_t *states; /* state byte of bit 0 */
+    char *base;      /* address of bit 0 */
     uint32_t block_bytes;
-    bool fresh;       /* the blocks of the mask were never handed out */
-    bool zero;        /* and read zero */
+    bool fresh;            /* the blocks of the mask were never handed out */
+    bool zero;             /* and read zero */
     struct ali_slab *slab; /* the ACTIVE slab, NULL none */
 };
 
@@ -53,8 +53,8 @@ struct ali_block {
     uint32_t partial_last[ALI_CLASS_COUNT]; /* the oldest */
     uint64_t parked_bits[ALI_CLASS_COUNT];  /* kept out of the slot: everything is watched, or a
                                                sample is due */
-    size_t slab_bytes;   /* of all slabs the block holds */
-    size_t sparse_bytes; /* free and not given back in listed slabs under half used */
+    size_t slab_bytes;                      /* of all slabs the block holds */
+    size_t sparse_bytes;   /* free and not given back in listed slabs under half used */
     unsigned sparse_class; /* where the next purge begins */
     /* empty slabs (one slice each) and large spans kept for the next request */
     struct ali_span *empties[ALI_EMPTY_SLABS];
@@ -64,17 +64,17 @@ struct ali_block {
     struct ali_remote_entry remote[ALI_REMOTE_ENTRIES];
     struct ali_heap_entry heaps[ALI_HEAP_CACHE];
     struct ali_random random;
-    int64_t sample_left; /* bytes to the next sample */
+    int64_t sample_left;                    /* bytes to the next sample */
     const struct ali_observer *sampled_for; /* whose sample_left it is */
-    bool stale;          /* left by a thread that fork did not copy: rebuild before use */
+    bool stale;              /* left by a thread that fork did not copy: rebuild before use */
     _Atomic(bool) destroyed; /* its heap was destroyed; set under the heap's lock */
     uint32_t slow_count;
     uint64_t refills[ALI_CLASS_COUNT];
     uint64_t large_allocs;
     uint64_t asked_bytes, asked_given_bytes; /* sampled at slow paths: internal slack */
-    struct ali_block *next_all;    /* heap's list of all its blocks, only ever pushed */
-    struct ali_block *next_parked; /* heap's list of parked blocks, under its lock */
-    struct ali_block *next_of_thread; /* blocks of other heaps that this thread holds */
+    struct ali_block *next_all;              /* heap's list of all its blocks, only ever pushed */
+    struct ali_block *next_parked;           /* heap's list of parked blocks, under its lock */
+    struct ali_block *next_of_thread;        /* blocks of other heaps that this thread holds */
     _Alignas(ALI_LINE_BYTES) _Atomic(uint32_t) inbox; /* slice index of a slab, 0 none */
 };
 

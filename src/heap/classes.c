@@ -7,11 +7,7 @@
 /* A mask spans at most 16 KiB, so that a program that allocates and frees one buffer again and
  * again keeps getting cache lines it has just used; but always four blocks. */
 #define WINDOW(bytes)                                                                              \
-    ((bytes) <= 256    ? 64                                                                        \
-     : (bytes) <= 512  ? 32                                                                        \
-     : (bytes) <= 1024 ? 16                                                                        \
-     : (bytes) <= 2048 ? 8                                                                         \
-                       : 4)
+    ((bytes) <= 256 ? 64 : (bytes) <= 512 ? 32 : (bytes) <= 1024 ? 16 : (bytes) <= 2048 ? 8 : 4)
 
 #define CLASS(index, bytes, below)                                                                 \
     [index] = {                                                                                    \
@@ -19,8 +15,8 @@
         .recip = (uint32_t)((((uint64_t)1 << 32) + (bytes)-1) / (bytes)),                          \
         .count = (uint16_t)COUNT(bytes),                                                           \
         .window = WINDOW(bytes),                                                                   \
-        .state_bytes = (uint16_t)((COUNT(bytes) + ALI_WORD_BLOCKS - 1) / ALI_WORD_BLOCKS *         \
-                                  ALI_WORD_BLOCKS),                                                \
+        .state_bytes =                                                                             \
+            (uint16_t)((COUNT(bytes) + ALI_WORD_BLOCKS - 1) / ALI_WORD_BLOCKS * ALI_WORD_BLOCKS),  \
         .slices = SLICES(bytes),                                                                   \
     },
 

@@ -10,10 +10,10 @@
 
 #include "span/span.h"
 
-#define ALI_SMALL_MAX ((size_t)131072)      /* largest block that comes from a slab */
-#define ALI_NARROW_MAX ((size_t)16384)      /* largest block in a slab of one slice */
-#define ALI_WIDE_SLICES 8                   /* slices of a wide slab */
-#define ALI_WORD_BLOCKS 64                  /* state bytes read at once, bits of a slot's mask */
+#define ALI_SMALL_MAX ((size_t)131072) /* largest block that comes from a slab */
+#define ALI_NARROW_MAX ((size_t)16384) /* largest block in a slab of one slice */
+#define ALI_WIDE_SLICES 8              /* slices of a wide slab */
+#define ALI_WORD_BLOCKS 64             /* state bytes read at once, bits of a slot's mask */
 
 /* X(index, block bytes, block bytes of the class below) */
 #define ALI_CLASS_LIST(X)                                                                          \
@@ -84,7 +84,8 @@ struct ali_class {
     uint32_t block_bytes;
     uint32_t recip;  /* ceil(2^32 / block_bytes): block index by one multiplication */
     uint16_t count;  /* blocks of a slab */
-    uint16_t window; /* blocks of a slot's mask: a power of two, at most ALI_WORD_BLOCKS, bounded in bytes */
+    uint16_t window; /* blocks of a slot's mask: a power of two, at most ALI_WORD_BLOCKS, bounded in
+                        bytes */
     uint16_t state_bytes; /* count rounded up to whole words */
     uint8_t slices;
 };
@@ -94,7 +95,10 @@ extern const struct ali_class ali_classes[ALI_CLASS_COUNT];
 /* Class of a size: entry (size + 15) / 16, for sizes to ALI_SMALL_MAX. */
 extern const uint8_t ali_class_of_step[ALI_SMALL_MAX / 16 + 1];
 
-ALI_INLINE unsigned ali_class_of(size_t size) { return ali_class_of_step[(size + 15) >> 4]; }
+ALI_INLINE unsigned ali_class_of(size_t size)
+{
+    return ali_class_of_step[(size + 15) >> 4];
+}
 
 /* The smallest class of at least `size` bytes all of whose blocks are aligned to `align`;
  * ALI_CLASS_COUNT when there is none. */

@@ -94,7 +94,8 @@ ALI_INLINE bool ali_heap_find_hit(const void *p, struct ali_slab **slab, uint8_t
     uint64_t product;
     uint8_t *state;
 
-    /* relaxed: a pointer the program rightly has was handed out after the limit had grown past it */
+    /* relaxed: a pointer the program rightly has was handed out after the limit had grown past it
+     */
     if (ali_unlikely(offset >= atomic_load_explicit(&ali_region.limit_bytes, memory_order_relaxed)))
         return false;
     s = ali_slab_of(ali_span_at(offset));

@@ -59,9 +59,8 @@ static bool unstick(struct ali_span *span, void *arg)
         ali_slab_open(slab);
     /* A stale block looks at the states when it is rebuilt. The counts are only read at first, so
      * that a page of metas is not copied for nothing. */
-    if (!holder->stale &&
-        atomic_load_explicit(&slab->remote_freed, memory_order_relaxed) >=
-        atomic_load_explicit(&slab->remote_threshold, memory_order_relaxed))
+    if (!holder->stale && atomic_load_explicit(&slab->remote_freed, memory_order_relaxed) >=
+                              atomic_load_explicit(&slab->remote_threshold, memory_order_relaxed))
         ali_slab_recheck(slab);
     return true;
 }

@@ -101,8 +101,7 @@ void ali_heap_free_held(struct ali_found *f)
     }
 }
 
-static void free_watched(struct ali_found *f, uint8_t state, enum ali_call call,
-                         const void *caller)
+static void free_watched(struct ali_found *f, uint8_t state, enum ali_call call, const void *caller)
 {
     /* Only one of two threads that free the same block gets past this. */
     if (!atomic_compare_exchange_strong_explicit((_Atomic(uint8_t) *)f->state, &state,
@@ -165,8 +164,8 @@ ALI_INLINE bool free_by_offset(uintptr_t offset, enum ali_call call, const void 
     uint8_t *state;
 
     if (slab->kind == ALI_KIND_LARGE) {
-        if (within != 0 || atomic_load_explicit(&ali_large_of(span)->state,
-                                                memory_order_relaxed) != ALI_STATE_LIVE)
+        if (within != 0 || atomic_load_explicit(&ali_large_of(span)->state, memory_order_relaxed) !=
+                               ALI_STATE_LIVE)
             return false;
         ali_large_free(span, call, caller);
         return true;

@@ -115,7 +115,10 @@ static uint64_t word_get(const char *at)
     return word;
 }
 
-static void word_set(char *at, uint64_t word) { memcpy(at, &word, sizeof word); }
+static void word_set(char *at, uint64_t word)
+{
+    memcpy(at, &word, sizeof word);
+}
 
 /* Index of the first of `bytes` that is not `byte`; bytes when all are. */
 static size_t first_other(const char *p, size_t bytes, uint8_t byte)
@@ -231,8 +234,7 @@ static void blame_family(const struct ali_found *f, enum ali_call by, enum ali_c
     ali_heap_blame_claim(f->block, 0, 0, detail, call, caller);
 }
 
-bool ali_harden_check(const struct ali_found *f, bool frees, enum ali_call call,
-                      const void *caller)
+bool ali_harden_check(const struct ali_found *f, bool frees, enum ali_call call, const void *caller)
 {
     enum ali_call by;
     size_t size, slack, damaged;
@@ -258,7 +260,10 @@ bool ali_harden_check(const struct ali_found *f, bool frees, enum ali_call call,
 
 /* --- writes after free -------------------------------------------------------------------- */
 
-static uint64_t mark_of(const char *block, size_t block_bytes) { return mix(block, ~block_bytes); }
+static uint64_t mark_of(const char *block, size_t block_bytes)
+{
+    return mix(block, ~block_bytes);
+}
 
 static void fill(char *block, size_t block_bytes)
 {
@@ -308,8 +313,8 @@ void ali_harden_check_held(const struct ali_found *f, enum ali_call call, const 
     if (!ali_hardens(ALI_HARDEN_UAF) || f->block_bytes > FILL_MAX_BYTES)
         return;
     at = first_written(f->block, f->block_bytes);
-    if (at == f->block_bytes && word_get(f->block + f->block_bytes - SEAL_BYTES) !=
-                                    mark_of(f->block, f->block_bytes))
+    if (at == f->block_bytes &&
+        word_get(f->block + f->block_bytes - SEAL_BYTES) != mark_of(f->block, f->block_bytes))
         at = f->block_bytes - SEAL_BYTES;
     if (at == f->block_bytes)
         return;
@@ -349,8 +354,7 @@ void ali_harden_forget(const struct ali_block *b, const struct ali_slab *slab)
 
 /* --- handing out and taking back ---------------------------------------------------------- */
 
-void ali_harden_issue(char *block, size_t block_bytes, bool zero,
-                      const struct ali_request *request)
+void ali_harden_issue(char *block, size_t block_bytes, bool zero, const struct ali_request *request)
 {
     if (ali_hardens(ALI_HARDEN_UAF) && !zero)
         check_reused(block, block_bytes, request);

@@ -42,9 +42,9 @@ const char *ali_call_name(enum ali_call call); /* "free", "operator delete[]" ..
 /* fast.h gives, inlined:
  *   bool  ali_heap_alloc_hit(size_t size, void **p);
  *                                            a block, or false: take ali_heap_alloc_miss
- *   bool  ali_heap_free_hit(void *p);        done, or false: take ali_heap_free_miss (also for NULL)
- *   bool  ali_heap_free_sized_hit(void *p, size_t size);
- *                                            done, or false: take ali_heap_free_claimed */
+ *   bool  ali_heap_free_hit(void *p);        done, or false: take ali_heap_free_miss (also for
+ * NULL) bool  ali_heap_free_sized_hit(void *p, size_t size); done, or false: take
+ * ali_heap_free_claimed */
 
 void *ali_heap_alloc_miss(size_t size, enum ali_call call, const void *caller);
 void ali_heap_free_miss(void *p, enum ali_call call, const void *caller);

@@ -44,7 +44,10 @@ void ali_slab_put_away(struct ali_block *b, struct ali_slab *slab);
 void ali_block_release_kept(struct ali_block *b);
 /* Sets used; the slab wakes its owner when it has fallen to event_used. */
 void ali_slab_arm(struct ali_slab *slab, int32_t used, int32_t event_used);
-ALI_INLINE int32_t ali_slab_used(const struct ali_slab *s) { return s->trigger + s->event_used; }
+ALI_INLINE int32_t ali_slab_used(const struct ali_slab *s)
+{
+    return s->trigger + s->event_used;
+}
 int32_t ali_slab_collect(struct ali_slab *slab); /* remote frees into used; the new used */
 void ali_slab_list(struct ali_block *b, struct ali_slab *slab);
 void ali_slab_unlist(struct ali_block *b, struct ali_slab *slab);
@@ -67,12 +70,12 @@ void ali_inbox_drain(struct ali_block *b);
 /* What a pointer is. */
 struct ali_found {
     struct ali_span *span;
-    struct ali_slab *slab;   /* head slab, NULL for a large block */
+    struct ali_slab *slab; /* head slab, NULL for a large block */
     struct ali_large *large;
-    char *block;             /* start of the block p is in, NULL: in no block */
-    size_t block_bytes;      /* usable */
+    char *block;        /* start of the block p is in, NULL: in no block */
+    size_t block_bytes; /* usable */
     uint8_t *state;
-    bool exact;              /* p == block */
+    bool exact; /* p == block */
 };
 /* False when p is not in a block of the heap at all. */
 bool ali_heap_find(const void *p, struct ali_found *found);
@@ -98,7 +101,8 @@ void ali_heap_blame_content(enum allot_misuse_kind kind, const struct ali_found 
                             const char *detail, enum ali_call call, const void *caller);
 
 /* --- object.c */
-/* True when the address was in a heap object that was destroyed, and nothing has come there since. */
+/* True when the address was in a heap object that was destroyed, and nothing has come there since.
+ */
 bool ali_heap_was_destroyed_at(const void *p);
 
 /* --- large.c */
@@ -157,8 +161,8 @@ bool ali_watch_freed(struct ali_found *found, uint8_t state, enum ali_call call,
                      const void *caller);
 
 /* --- harden.c: what is done to each block; see there */
-/* All zero when nothing is on. Set at start, but for ali_heap_perturb; nothing is ordered by it, and
- * a block that was handed out before a change is freed as what its state says. */
+/* All zero when nothing is on. Set at start, but for ali_heap_perturb; nothing is ordered by it,
+ * and a block that was handed out before a change is freed as what its state says. */
 struct ali_hardening {
     _Atomic(uint32_t) on;      /* enum ali_harden */
     uint32_t extra_bytes;      /* constant: added to each request, for the seal */

@@ -9,7 +9,10 @@
 /* Below this a copy is cheaper than two changes of page tables. */
 #define MOVE_MIN_BYTES ((size_t)256 << 10)
 
-static size_t slices_for(size_t bytes) { return (bytes + ALI_SLICE_BYTES - 1) >> ALI_SLICE_SHIFT; }
+static size_t slices_for(size_t bytes)
+{
+    return (bytes + ALI_SLICE_BYTES - 1) >> ALI_SLICE_SHIFT;
+}
 
 static struct ali_span *take_kept(struct ali_block *b, size_t slices, size_t align)
 {

@@ -138,10 +138,8 @@ void ali_heap_blame_overflow(size_t count, size_t size, enum ali_call call, cons
 void ali_heap_blame_content(enum allot_misuse_kind kind, const struct ali_found *f,
                             const char *detail, enum ali_call call, const void *caller)
 {
-    struct allot_misuse m = {.kind = kind,
-                             .call = ali_call_name(call),
-                             .pointer = f->block,
-                             .detail = detail};
+    struct allot_misuse m = {
+        .kind = kind, .call = ali_call_name(call), .pointer = f->block, .detail = detail};
 
     describe(&m, f->block);
     if (kind == ALLOT_MISUSE_HEAP_OVERFLOW)

@@ -14,7 +14,7 @@ struct allot_heap ali_default_heap = {
 
 static struct ali_pool heap_pool = ALI_POOL_INIT(sizeof(struct allot_heap));
 static struct ali_lock list_lock = ALI_LOCK_INIT(ALI_RANK_HEAP_LIST);
-static struct allot_heap *free_heaps;          /* destroyed, to be used again */
+static struct allot_heap *free_heaps; /* destroyed, to be used again */
 static _Atomic(struct allot_heap *) heaps = &ali_default_heap;
 
 struct allot_heap *ali_heap_first(void)
@@ -40,9 +40,9 @@ static void raise_peak(struct allot_heap *h, size_t used)
 {
     size_t peak = atomic_load_explicit(&h->peak_bytes, memory_order_relaxed);
 
-    while (used > peak && !atomic_compare_exchange_weak_explicit(
-                              &h->peak_bytes, &peak, used, memory_order_relaxed,
-                              memory_order_relaxed))
+    while (used > peak &&
+           !atomic_compare_exchange_weak_explicit(&h->peak_bytes, &peak, used, memory_order_relaxed,
+                                                  memory_order_relaxed))
         ;
 }
 
@@ -376,8 +376,8 @@ static struct allot_heap *heap_of(const struct ali_found *f)
 }
 
 /* A live block of this heap; anything else is reported. */
-static bool find_own(allot_heap *h, const void *p, struct ali_found *f,
-                     enum allot_misuse_kind kind, enum ali_call call, const void *caller)
+static bool find_own(allot_heap *h, const void *p, struct ali_found *f, enum allot_misuse_kind kind,
+                     enum ali_call call, const void *caller)
 {
     if (h == NULL)
         h = &ali_default_heap;
@@ -426,8 +426,8 @@ void allot_heap_free(allot_heap *heap, void *block)
     const void *caller = __builtin_return_address(0);
     struct ali_found found;
 
-    if (block != NULL && find_own(heap, block, &found, ALLOT_MISUSE_INVALID_FREE,
-                                  ALI_CALL_HEAP_FREE, caller))
+    if (block != NULL &&
+        find_own(heap, block, &found, ALLOT_MISUSE_INVALID_FREE, ALI_CALL_HEAP_FREE, caller))
         ali_heap_free_found(&found, ALI_CALL_HEAP_FREE, caller);
 }
 
@@ -435,8 +435,9 @@ size_t allot_heap_usable(allot_heap *heap, const void *block)
 {
     struct ali_found found;
 
-    if (block == NULL || !find_own(heap, block, &found, ALLOT_MISUSE_INVALID_USABLE_SIZE,
-                                   ALI_CALL_HEAP_USABLE, __builtin_return_address(0)) ||
+    if (block == NULL ||
+        !find_own(heap, block, &found, ALLOT_MISUSE_INVALID_USABLE_SIZE, ALI_CALL_HEAP_USABLE,
+                  __builtin_return_address(0)) ||
         !ali_harden_check(&found, false, ALI_CALL_HEAP_USABLE, __builtin_return_address(0)))
         return 0;
     return ali_watch_size(&found);
@@ -453,14 +454,20 @@ allot_heap *allot_heap_of(const void *block)
     return h == &ali_default_heap ? NULL : h;
 }
 
-allot_heap *allot_heap_default(void) { return &ali_default_heap; }
+allot_heap *allot_heap_default(void)
+{
+    return &ali_default_heap;
+}
 
 void allot_heap_set_limit(allot_heap *heap, size_t limit_bytes)
 {
     atomic_store_explicit(&heap->limit_bytes, limit_bytes, memory_order_relaxed);
 }
 
-const char *allot_heap_name(const allot_heap *heap) { return heap->name; }
+const char *allot_heap_name(const allot_heap *heap)
+{
+    return heap->name;
+}
 
 void ali_objects_fork_child(void)
 {

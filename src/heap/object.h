@@ -6,13 +6,14 @@
 #include "heap/block.h"
 
 struct allot_heap {
-    struct ali_lock lock;          /* rank HEAP: parked, spans */
-    _Atomic(uint32_t) generation;  /* odd while the heap lives; the memory is never reused for else */
+    struct ali_lock lock; /* rank HEAP: parked, spans */
+    _Atomic(uint32_t)
+        generation; /* odd while the heap lives; the memory is never reused for else */
     _Atomic(struct ali_block *) blocks; /* all, by next_all; only pushed */
-    struct ali_block *parked;      /* by next_parked */
+    struct ali_block *parked;           /* by next_parked */
     _Atomic(uint32_t) parked_count;
-    uint32_t spans;                /* first of all spans of the heap, 0 none; not for the default heap */
-    _Atomic(size_t) used_bytes;    /* bytes of spans */
+    uint32_t spans; /* first of all spans of the heap, 0 none; not for the default heap */
+    _Atomic(size_t) used_bytes; /* bytes of spans */
     _Atomic(size_t) peak_bytes;
     _Atomic(size_t) limit_bytes;
     allot_heap_limit_fn on_limit;
@@ -24,7 +25,10 @@ struct allot_heap {
 
 extern struct allot_heap ali_default_heap;
 
-ALI_INLINE bool ali_heap_is_default(const struct allot_heap *h) { return h == &ali_default_heap; }
+ALI_INLINE bool ali_heap_is_default(const struct allot_heap *h)
+{
+    return h == &ali_default_heap;
+}
 
 ALI_INLINE bool ali_heap_is_alive(const struct allot_heap *h)
 {
@@ -34,8 +38,9 @@ ALI_INLINE bool ali_heap_is_alive(const struct allot_heap *h)
 /* All heaps ever made, the default one first. */
 struct allot_heap *ali_heap_first(void);
 
-/* Charges spans to a heap with a limit; false when it stays over, after what `b` (the caller's block
- * of the heap, or NULL) has unused was given back, and the callback was asked. That may use b. */
+/* Charges spans to a heap with a limit; false when it stays over, after what `b` (the caller's
+ * block of the heap, or NULL) has unused was given back, and the callback was asked. That may use
+ * b. */
 bool ali_heap_charge(struct allot_heap *h, struct ali_block *b, size_t bytes);
 void ali_heap_uncharge(struct allot_heap *h, size_t bytes);
 

@@ -19,9 +19,8 @@ static struct run pages_of(const struct ali_slab *slab, size_t first, size_t end
     struct run r;
 
     r.first_bytes = ali_align_up(first * slab->block_bytes, ali_os_page_bytes);
-    r.end_bytes = end == slab->count
-                      ? slab_bytes /* what is behind the last block is nobody's */
-                      : ali_align_down(end * slab->block_bytes, ali_os_page_bytes);
+    r.end_bytes = end == slab->count ? slab_bytes /* what is behind the last block is nobody's */
+                                     : ali_align_down(end * slab->block_bytes, ali_os_page_bytes);
     return r;
 }
 

@@ -7,13 +7,13 @@
  * what it is. A block leaves by the ordinary free, on the thread that pushes it out, with no lock
  * held. Blocks of heap objects are not taken in: their heap may be destroyed before they leave.
  *
- * Lock: one, of rank QUARANTINE, around the ring alone. In a forked child the ring is right at every
- * instant (an entry is stored before tail moves), and the byte count is made anew. */
+ * Lock: one, of rank QUARANTINE, around the ring alone. In a forked child the ring is right at
+ * every instant (an entry is stored before tail moves), and the byte count is made anew. */
 #include "heap/internal.h"
 
-#define BYTES_PER_ENTRY 64            /* length of the ring: its bytes by this */
-#define SMALL_BYTES (64 * ALI_KIB)    /* with uaf and without quarantine */
-#define LEAVE_AT_ONCE 32              /* blocks taken out under the lock in one go */
+#define BYTES_PER_ENTRY 64         /* length of the ring: its bytes by this */
+#define SMALL_BYTES (64 * ALI_KIB) /* with uaf and without quarantine */
+#define LEAVE_AT_ONCE 32           /* blocks taken out under the lock in one go */
 
 static struct {
     struct ali_lock lock;

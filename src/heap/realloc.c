@@ -1,6 +1,7 @@
 /* realloc: in place when the class stays or a span can change its end, by remapping when it is
  * large, by copying otherwise. A block is never kept in a class that malloc would not have chosen
- * for the new size: so a sized free can be checked exactly, and shrinking really gives memory back. */
+ * for the new size: so a sized free can be checked exactly, and shrinking really gives memory back.
+ */
 #include "heap/internal.h"
 
 /* What a block for this size would have. */

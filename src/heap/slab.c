@@ -175,7 +175,7 @@ static struct ali_slab *make_slab(struct ali_block *b, struct ali_span *span, un
     if (states == NULL)
         return NULL;
     memset(states, ALI_STATE_FREE, class->count);
-    memset(states + class->count, ALI_STATE_NEVER, (size_t)class->state_bytes - class->count);
+    memset(states + class->count, ALI_STATE_NEVER, (size_t) class->state_bytes - class->count);
     slab->states = states;
     slab->recip = class->recip;
     slab->block_bytes = class->block_bytes;
@@ -196,7 +196,7 @@ static struct ali_slab *make_slab(struct ali_block *b, struct ali_span *span, un
         rest->part = (uint8_t)i;
     }
     slab->sparse_bytes = slab->purged_bytes = 0;
-    b->slab_bytes += (size_t)class->slices << ALI_SLICE_SHIFT;
+    b->slab_bytes += (size_t) class->slices << ALI_SLICE_SHIFT;
     if (!zero)
         ali_harden_forget(b, slab);
     set_holder(slab, b);

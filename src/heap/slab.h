@@ -7,9 +7,9 @@
  * it and can be rebuilt. `used` is never stored: used = trigger + event_used.
  *
  * Who writes what: the first line is constant while the slab lives, except trigger, which the
- * owner's thread changes; the second line's atomics are written by any thread. Those outlive the slab: a late
- * publisher may touch them when the slice has become something else, so nothing else ever stands
- * there. */
+ * owner's thread changes; the second line's atomics are written by any thread. Those outlive the
+ * slab: a late publisher may touch them when the slice has become something else, so nothing else
+ * ever stands there. */
 #ifndef ALI_HEAP_SLAB_H
 #define ALI_HEAP_SLAB_H
 
@@ -21,10 +21,11 @@ struct allot_heap;
 enum ali_state {
     ALI_STATE_FREE = 0,
     ALI_STATE_LIVE = 1,
-    ALI_STATE_WATCHED = 2, /* live, but leaves the fast path: observed, and hardened if blocks are */
-    ALI_STATE_HELD = 3,    /* being freed, or freed and waiting in the quarantine */
+    ALI_STATE_WATCHED =
+        2,              /* live, but leaves the fast path: observed, and hardened if blocks are */
+    ALI_STATE_HELD = 3, /* being freed, or freed and waiting in the quarantine */
     ALI_STATE_HARDENED = 4, /* live, leaves the fast path, not observed */
-    ALI_STATE_NEVER = 0xff /* behind the last block of a slab */
+    ALI_STATE_NEVER = 0xff  /* behind the last block of a slab */
 };
 
 enum ali_slab_kind {
@@ -64,12 +65,12 @@ struct ali_slab {
     uint8_t kind;
     uint8_t class_index;
     /* owner's thread */
-    int32_t event_used; /* value of used at which trigger reaches 0 */
-    uint16_t cursor;    /* first block of the window last taken */
-    uint16_t pass_left; /* windows to look at before the pass over the slab ends */
-    uint16_t high;      /* blocks from here on were never in a mask */
-    bool pass_found;    /* the pass has found a free block */
-    bool listed;        /* in the owner's partial list */
+    int32_t event_used;  /* value of used at which trigger reaches 0 */
+    uint16_t cursor;     /* first block of the window last taken */
+    uint16_t pass_left;  /* windows to look at before the pass over the slab ends */
+    uint16_t high;       /* blocks from here on were never in a mask */
+    bool pass_found;     /* the pass has found a free block */
+    bool listed;         /* in the owner's partial list */
     uint32_t next, prev; /* owner's list: slice indices, 0 none */
     bool clean;          /* blocks from `high` on read zero */
     /* The block that the slab belongs to. `owner` above is its copy for the fast free and stays
@@ -81,7 +82,7 @@ struct ali_slab {
     _Atomic(uint32_t) inbox_next;
     _Atomic(uint8_t) link; /* enum ali_slab_link */
     _Atomic(uint8_t) mode;
-    uint8_t part;  /* ALI_KIND_PART: slices behind the head */
+    uint8_t part; /* ALI_KIND_PART: slices behind the head */
     /* the heap's, under its lock */
     uint32_t heap_next, heap_prev; /* heap objects: all their spans */
     /* owner's thread: while listed and less than half used (purge.c) */
@@ -101,22 +102,38 @@ struct ali_large {
     uint8_t kind; /* ALI_KIND_LARGE */
     _Atomic(uint8_t) state;
 };
-_Static_assert(offsetof(struct ali_large, kind) == offsetof(struct ali_slab, kind), "common prefix");
+_Static_assert(offsetof(struct ali_large, kind) == offsetof(struct ali_slab, kind),
+               "common prefix");
 
-ALI_INLINE struct ali_slab *ali_slab_of(struct ali_span *s) { return (struct ali_slab *)s->client; }
+ALI_INLINE struct ali_slab *ali_slab_of(struct ali_span *s)
+{
+    return (struct ali_slab *)s->client;
+}
 
-ALI_INLINE struct ali_large *ali_large_of(struct ali_span *s) { return (struct ali_large *)s->client; }
+ALI_INLINE struct ali_large *ali_large_of(struct ali_span *s)
+{
+    return (struct ali_large *)s->client;
+}
 
-ALI_INLINE struct ali_span *ali_slab_span(const void *slab) { return (struct ali_span *)(uintptr_t)slab; }
+ALI_INLINE struct ali_span *ali_slab_span(const void *slab)
+{
+    return (struct ali_span *)(uintptr_t)slab;
+}
 
-ALI_INLINE uint32_t ali_slab_index(const struct ali_slab *s) { return ali_span_index(ali_slab_span(s)); }
+ALI_INLINE uint32_t ali_slab_index(const struct ali_slab *s)
+{
+    return ali_span_index(ali_slab_span(s));
+}
 
 ALI_INLINE struct ali_slab *ali_slab_by_index(uint32_t index)
 {
     return ali_slab_of(&ali_region.metas[index]);
 }
 
-ALI_INLINE char *ali_slab_base(const struct ali_slab *s) { return ali_span_base(ali_slab_span(s)); }
+ALI_INLINE char *ali_slab_base(const struct ali_slab *s)
+{
+    return ali_span_base(ali_slab_span(s));
+}
 
 /* Release: a publisher that finds the link open sees the holder. */
 ALI_INLINE void ali_slab_open(struct ali_slab *s)

@@ -12,9 +12,8 @@ struct ali_block ali_block_late;
 _Thread_local struct ali_block *ali_self __attribute__((tls_model("initial-exec"))) =
     &ali_block_none;
 
-struct ali_pool ali_block_pool =
-    ALI_POOL_INIT((sizeof(struct ali_block) + ALI_LINE_BYTES - 1) / ALI_LINE_BYTES *
-                  ALI_LINE_BYTES);
+struct ali_pool ali_block_pool = ALI_POOL_INIT((sizeof(struct ali_block) + ALI_LINE_BYTES - 1) /
+                                               ALI_LINE_BYTES * ALI_LINE_BYTES);
 
 /* --- the parked list ---------------------------------------------------------------------- */
 

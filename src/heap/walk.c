@@ -76,7 +76,8 @@ static bool add_span(struct ali_span *span, void *arg)
 
     stats->spans_bytes += ali_span_slices(span) << ALI_SLICE_SHIFT;
     if (slab->kind == ALI_KIND_LARGE) {
-        if (ali_state_is_live(atomic_load_explicit(&ali_large_of(span)->state, memory_order_acquire))) {
+        if (ali_state_is_live(
+                atomic_load_explicit(&ali_large_of(span)->state, memory_order_acquire))) {
             stats->live_blocks++;
             stats->live_bytes += ali_large_of(span)->bytes;
         }

@@ -53,7 +53,7 @@ struct ali_span_state {
     /* Regret (purge.c): what was purged a moment ago and is wanted again raises the cap. */
     uint32_t regret_open, regret_slices;
     uint64_t regret_open_ms, regret_ms;
-    _Atomic(bool) huge;      /* huge pages are asked for from now on */
+    _Atomic(bool) huge; /* huge pages are asked for from now on */
 
     /* The growing token. Its holder alone writes the metas_ fields. */
     bool growing;

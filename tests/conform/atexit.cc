@@ -8,7 +8,9 @@ static std::vector<std::string> *shared;
 
 struct at_end {
     std::vector<std::string> words;
-    explicit at_end(size_t count) : words(count, std::string(200, 'a')) {}
+    explicit at_end(size_t count) : words(count, std::string(200, 'a'))
+    {
+    }
     ~at_end()
     {
         words.push_back(std::string(100000, 'b'));

@@ -28,11 +28,11 @@
 #define MIB ((size_t)1 << 20)
 
 struct plan {
-    long first;  /* number of the first call that fails, from 1; 0: none */
-    long step;   /* and every step-th from there; 0: only that one */
-    int error;   /* 0: the usual one of each call */
-    int rounds;  /* of the workload */
-    bool start;  /* count the allocator's own calls from exec on */
+    long first; /* number of the first call that fails, from 1; 0: none */
+    long step;  /* and every step-th from there; 0: only that one */
+    int error;  /* 0: the usual one of each call */
+    int rounds; /* of the workload */
+    bool start; /* count the allocator's own calls from exec on */
 };
 
 /* Shared with the workload. */
@@ -106,7 +106,8 @@ static void get(struct block *block, uint64_t *seed)
         CHECK(((uintptr_t)at & (align - 1)) == 0, "memalign(%zu, %zu)", align, size);
         break;
     }
-    default: at = malloc(size);
+    default:
+        at = malloc(size);
     }
     if (at)
         mark(block, at, size, (unsigned)t_random(seed));
@@ -206,8 +207,8 @@ static int listen_to_calls(void)
     static const int watched[] = {SYS_mmap, SYS_munmap, SYS_mprotect, SYS_madvise, SYS_mremap};
     struct sock_filter code[32];
     size_t at = 0;
-    code[at++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-                                              offsetof(struct seccomp_data, nr));
+    code[at++] =
+        (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
     for (size_t i = 0; i < sizeof watched / sizeof *watched; i++) {
         code[at++] =
             (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)watched[i], 0, 1);

@@ -29,10 +29,14 @@ static size_t pick(uint64_t *seed)
 {
     uint64_t r = t_random(seed);
     switch (r % 10) {
-    case 0: return (r >> 8) % 3000000;
-    case 1: return (r >> 8) % 200000;
-    case 2: return (r >> 8) % 30000;
-    default: return (r >> 8) % 2000;
+    case 0:
+        return (r >> 8) % 3000000;
+    case 1:
+        return (r >> 8) % 200000;
+    case 2:
+        return (r >> 8) % 30000;
+    default:
+        return (r >> 8) % 2000;
     }
 }
 

@@ -10,16 +10,37 @@
 static std::vector<std::string> names(100, std::string(300, 'n'));
 static char *from_constructor;
 
-__attribute__((constructor)) static void start() { from_constructor = (char *)malloc(100); }
-__attribute__((destructor)) static void end() { free(from_constructor); }
+__attribute__((constructor)) static void start()
+{
+    from_constructor = (char *)malloc(100);
+}
+__attribute__((destructor)) static void end()
+{
+    free(from_constructor);
+}
 
 extern "C" {
 
-void *plugin_alloc(size_t size) { return malloc(size); }
-void *plugin_calloc(size_t size) { return calloc(1, size); }
-void *plugin_realloc(void *block, size_t size) { return realloc(block, size); }
-void plugin_free(void *block) { free(block); }
-char *plugin_strdup(const char *text) { return strdup(text); }
+void *plugin_alloc(size_t size)
+{
+    return malloc(size);
+}
+void *plugin_calloc(size_t size)
+{
+    return calloc(1, size);
+}
+void *plugin_realloc(void *block, size_t size)
+{
+    return realloc(block, size);
+}
+void plugin_free(void *block)
+{
+    free(block);
+}
+char *plugin_strdup(const char *text)
+{
+    return strdup(text);
+}
 
 char *plugin_print(int number)
 {

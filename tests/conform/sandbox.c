@@ -65,8 +65,8 @@ static void deny(int error, char **names, int count)
 {
     struct sock_filter code[128];
     size_t at = 0;
-    code[at++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-                                              offsetof(struct seccomp_data, nr));
+    code[at++] =
+        (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
     for (int i = 0; i < count; i++) {
         unsigned number = (unsigned)number_of(names[i]);
         code[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1);
@@ -80,15 +80,15 @@ static void deny(int error, char **names, int count)
 /* What sandboxes of network services let through for their allocators. */
 static void kill_others(void)
 {
-    static const int allowed[] = {SYS_mmap,          SYS_munmap,        SYS_mremap,
-                                  SYS_mprotect,      SYS_madvise,       SYS_brk,
-                                  SYS_futex,         SYS_write,         SYS_exit_group,
+    static const int allowed[] = {SYS_mmap,          SYS_munmap,         SYS_mremap,
+                                  SYS_mprotect,      SYS_madvise,        SYS_brk,
+                                  SYS_futex,         SYS_write,          SYS_exit_group,
                                   SYS_clock_gettime, SYS_rt_sigprocmask, SYS_getrandom,
                                   SYS_gettid,        SYS_getpid};
     struct sock_filter code[64];
     size_t at = 0;
-    code[at++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-                                              offsetof(struct seccomp_data, nr));
+    code[at++] =
+        (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
     for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++) {
         code[at++] =
             (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)allowed[i], 0, 1);
@@ -104,9 +104,8 @@ static void before_constructors(int argc, char **argv, char **env)
     if (argc > 2)
         deny(atoi(argv[1]), argv + 2, argc - 2);
 }
-__attribute__((section(".preinit_array"), used)) static void (*const preinit[])(int, char **,
-                                                                               char **) = {
-    before_constructors};
+__attribute__((section(".preinit_array"),
+               used)) static void (*const preinit[])(int, char **, char **) = {before_constructors};
 
 static void work(void)
 {

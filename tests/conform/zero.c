@@ -8,12 +8,24 @@ static void unique(void)
     void *block[count];
     for (int i = 0; i < count; i++) {
         switch (i % 6) {
-        case 0: block[i] = malloc(0); break;
-        case 1: block[i] = calloc(0, 8); break;
-        case 2: block[i] = calloc(8, 0); break;
-        case 3: block[i] = realloc(NULL, 0); break;
-        case 4: block[i] = memalign(64, 0); break;
-        default: block[i] = reallocarray(NULL, 0, 4); break;
+        case 0:
+            block[i] = malloc(0);
+            break;
+        case 1:
+            block[i] = calloc(0, 8);
+            break;
+        case 2:
+            block[i] = calloc(8, 0);
+            break;
+        case 3:
+            block[i] = realloc(NULL, 0);
+            break;
+        case 4:
+            block[i] = memalign(64, 0);
+            break;
+        default:
+            block[i] = reallocarray(NULL, 0, 4);
+            break;
         }
         CHECK(block[i], "zero-sized call %d gave NULL", i % 6);
     }

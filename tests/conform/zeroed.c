@@ -28,8 +28,7 @@ static void dirty_then_calloc(size_t size)
 /* Dirty at one size, zeroed at another: parts of the memory were never touched. */
 static void other_sizes(void)
 {
-    static const size_t sizes[] = {48,    600,    4000,    20000,   70000,
-                                   200000, 700000, 3 << 20, 9 << 20};
+    static const size_t sizes[] = {48, 600, 4000, 20000, 70000, 200000, 700000, 3 << 20, 9 << 20};
     enum { kinds = sizeof sizes / sizeof *sizes };
     for (int from = 0; from < kinds; from++) {
         for (int to = 0; to < kinds; to++) {

@@ -282,14 +282,14 @@ static int settle(void)
 
 int main(int argc, char **argv)
 {
-    unsigned rounds = argc > 1 ? (unsigned)atoi(argv[1]) : 12;
-    unsigned threads = argc > 2 ? (unsigned)atoi(argv[2]) : 8;
+    unsigned rounds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 12;
+    unsigned threads = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 8;
     uint64_t seed = argc > 4 ? strtoull(argv[4], NULL, 0) : (uint64_t)time(NULL);
     pthread_t disturber;
     unsigned i;
 
     if (argc > 3)
-        operations = (unsigned)atoi(argv[3]);
+        operations = (unsigned)strtoul(argv[3], NULL, 10);
     if (threads > MAX_THREADS)
         threads = MAX_THREADS;
     printf("seed %llu\n", (unsigned long long)seed);

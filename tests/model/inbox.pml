@@ -140,7 +140,10 @@ inline publish()
 {
     if
     :: table_count != 0 ->
-       atomic { freed[table_slab] = freed[table_slab] + table_count; sum = freed[table_slab]; count = table_count; table_count = 0 }
+       atomic {
+           freed[table_slab] = freed[table_slab] + table_count;
+           sum = freed[table_slab]; count = table_count; table_count = 0
+       }
 #ifdef EDGE /* only the publisher that passes the threshold tells */
        ok = (sum >= threshold[table_slab] && sum - count < threshold[table_slab]);
 #else
@@ -387,7 +390,10 @@ inline look()
 {
     i = 0;
     do
-    :: i < BLOCKS -> atomic { mask = mask | ((state[slot * BLOCKS + i] == 0) << i); trigger[slot] = trigger[slot] + (state[slot * BLOCKS + i] == 0); i++ }
+    :: i < BLOCKS -> atomic {
+           mask = mask | ((state[slot * BLOCKS + i] == 0) << i);
+           trigger[slot] = trigger[slot] + (state[slot * BLOCKS + i] == 0); i++
+       }
     :: else -> break
     od;
     i = 0

@@ -1,7 +1,7 @@
 /* Memory orders of the remote-free protocol, pair by pair.
  *
- * Every thread has a store buffer of one entry, as weak as the code lets the hardware be: a plain or
- * relaxed store sits in it until some later step, a release store and a read-modify-write with
+ * Every thread has a store buffer of one entry, as weak as the code lets the hardware be: a plain
+ * or relaxed store sits in it until some later step, a release store and a read-modify-write with
  * release wait for it. A load marked acquire is in place; one that is not may have been made early.
  * PAIR says which pair is run; a mutant takes one order away. */
 
@@ -92,7 +92,7 @@ inline second()
     over == 1;
     assert(word[DATA] == 2)
 }
-#elif PAIR == 2 /* link = OPEN, release, after the holder  ->  compare-and-swap to QUEUED, acquire */
+#elif PAIR == 2 /* link = OPEN, release, after the holder -> compare-and-swap to QUEUED, acquire */
 inline first()
 {
     relaxed(1, HOLDER, 1);

@@ -1,8 +1,8 @@
 /* The life of a thread block: ending threads, adoption, late publishers (heap/thread.c, remote.c).
  *
- * Block 1 has a slab that is full with one live block. Its thread ends; two other threads start, and
- * each adopts a parked block or makes one; one of them takes the slab over from the parked block
- * instead. Another thread frees the live block and tells the holder.
+ * Block 1 has a slab that is full with one live block. Its thread ends; two other threads start,
+ * and each adopts a parked block or makes one; one of them takes the slab over from the parked
+ * block instead. Another thread frees the live block and tells the holder.
  *
  * Checked: a block's private words are used by one thread at a time; an inbox is drained by the
  * block that its slabs belong to; in the end no slab waits in an inbox that nobody will look at. */
