@@ -112,7 +112,7 @@ static void unmapped_span_when_something_came_there_is_cut(void **state)
 static void grow_when_something_is_behind_refuses(void **state)
 {
     struct ali_span_request request = {.slices = 2000, .align_slices = 1};
-    struct foreign f;
+    struct foreign f = {0};
     struct model_span m;
 
     (void)state;
@@ -136,7 +136,7 @@ static void metas_blocked(void *arg)
     struct ali_span_request request = {.slices = 400, .align_slices = 1};
     struct ali_span_stats stats;
     struct model_span m = {0};
-    struct foreign f;
+    struct foreign f = {0};
     bool zero;
     int got = 0;
 
