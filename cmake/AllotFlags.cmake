@@ -63,7 +63,8 @@ endif()
 add_library(allot_flags_library INTERFACE)
 target_include_directories(allot_flags_library INTERFACE "${CMAKE_SOURCE_DIR}/src")
 target_compile_options(allot_flags_library INTERFACE
-    ${allot_warnings_library} $<$<BOOL:${ALLOT_WERROR}>:-Werror> -fPIC -fvisibility=hidden -fno-plt -ftls-model=initial-exec
+    ${allot_warnings_library} $<$<BOOL:${ALLOT_WERROR}>:-Werror>
+    -fPIC -fvisibility=hidden -fno-plt -ftls-model=initial-exec
     -fno-semantic-interposition)
 # Runs on signal stacks and in threads with the smallest stack; instrumented frames are larger.
 if(NOT ALLOT_SANITIZE AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
