@@ -19,16 +19,18 @@ uint32_t ali_stamp_now(void)
     return (uint32_t)(ali_os_now_ms() >> ALI_STAMP_SHIFT);
 }
 
-/* --- regret ----------------------------------------------------------------------------------
+/* --- the cap ---------------------------------------------------------------------------------
  *
  * A program that frees much and takes it again a moment later pays for every page anew (about 1300
- * ns each). What the cap has purged and is wanted again within REGRET_MS raises the cap by as
- * much, up to what was once in use and REGRET_MAX_SLICES; the raise ends when it has not been
- * confirmed for REGRET_KEEP_MS. A program that frees once and goes idle never gets there. */
+ * ns each). So once REGRET_SLICES of what the cap had purged were wanted again within REGRET_MS, the
+ * cap lets stay up to REGRET_MAX_SLICES, as long as what is resident stays below one and a half of
+ * the peak, until that has not been confirmed for REGRET_KEEP_MS. A program that frees once and goes
+ * idle never gets there. */
 
 #define REGRET_MS 200U
 #define REGRET_KEEP_MS 2000U
-#define REGRET_MAX_SLICES ((uint32_t)(256 * ALI_MIB >> ALI_SLICE_SHIFT))
+#define REGRET_SLICES ((uint32_t)(4 * ALI_MIB >> ALI_SLICE_SHIFT))
+#define REGRET_MAX_SLICES ((uint64_t)(256 * ALI_MIB >> ALI_SLICE_SHIFT))
 
 void ali_regret_purged_locked(uint32_t slices)
 {
@@ -40,7 +42,7 @@ void ali_regret_taken_locked(uint32_t slices)
 {
     struct ali_span_state *g = &ali_spans;
     uint64_t now;
-    uint32_t most, again;
+    uint32_t again;
 
     if (ali_likely(g->regret_open == 0))
         return;
@@ -51,8 +53,7 @@ void ali_regret_taken_locked(uint32_t slices)
     }
     again = slices < g->regret_open ? slices : g->regret_open;
     g->regret_open -= again;
-    most = g->peak_used < REGRET_MAX_SLICES ? g->peak_used : REGRET_MAX_SLICES;
-    g->regret_slices = most - g->regret_slices > again ? g->regret_slices + again : most;
+    g->regret_slices += again;
     g->regret_ms = now;
 }
 
@@ -64,10 +65,20 @@ static void regret_expire_locked(void)
         g->regret_slices = 0;
 }
 
+/* Up to the peak, and half of it again, for what does not fit where it was. */
+static uint64_t regret_cap(void)
+{
+    const struct ali_span_state *g = &ali_spans;
+
+    if (g->regret_slices < REGRET_SLICES)
+        return 0;
+    return ali_min(g->peak_used - g->used + g->peak_used / 2, REGRET_MAX_SLICES);
+}
+
 uint32_t ali_dirty_cap_slices(void)
 {
-    uint64_t cap = (ali_options.dirty_max_bytes >> ALI_SLICE_SHIFT) + ali_spans.used / 8 +
-                   ali_spans.regret_slices;
+    uint64_t cap = (ali_options.dirty_max_bytes >> ALI_SLICE_SHIFT) +
+                   ali_max(ali_spans.used / 8, regret_cap());
 
     if (ali_options.purge_delay_ms == 0)
         return 0;

@@ -34,7 +34,7 @@ struct take {
     uint32_t at;      /* 0: nothing was found */
     uint32_t slices;  /* of the span that was carved */
     uint32_t missing; /* slices of the committed part that are not mapped */
-    bool dirty;
+    uint32_t dirty;   /* slices that are */
 };
 
 /* Slices behind the range, in the same FREE span, that are not mapped and worth mapping with it. */
@@ -71,7 +71,7 @@ static bool take_locked(const struct ali_fit *fit, enum ali_span_kind kind, stru
     e = ali_free_carve_locked(from, begin, slices, kind);
     t->at = e.at;
     t->slices = e.slices;
-    t->dirty = e.mix.dirty > 0;
+    t->dirty = e.mix.dirty;
     return true;
 }
 
@@ -199,14 +199,14 @@ struct ali_span *ali_span_take(const struct ali_fit *fit, enum ali_span_kind kin
     }
     if (error)
         g->used -= fit->slices;
-    else if (!t.dirty)
-        ali_regret_taken_locked(fit->slices);
+    else if (t.dirty < fit->commit)
+        ali_regret_taken_locked(fit->commit - t.dirty);
     ali_unlock(&g->lock);
     if (error) {
         ali_span_fail(ALLOT_CAUSE_OS, error, fit->commit);
         return NULL;
     }
-    *zero = !t.dirty;
+    *zero = t.dirty == 0;
     return span_of(t.at);
 }
 
