@@ -74,7 +74,11 @@ ALI_INLINE unsigned ali_high_bit(uint64_t x)
 
 ALI_INLINE unsigned ali_bit_count(uint64_t x)
 {
-    return (unsigned)__builtin_popcountll(x);
+    /* in line: without the popcnt instruction the builtin is a call that looks up a table */
+    x -= x >> 1 & 0x5555555555555555U;
+    x = (x & 0x3333333333333333U) + (x >> 2 & 0x3333333333333333U);
+    x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fU;
+    return (unsigned)(x * 0x0101010101010101U >> 56);
 }
 
 ALI_INLINE size_t ali_min(size_t a, size_t b)

@@ -54,6 +54,17 @@ static void *take(struct ali_slot *slot, const struct ali_request *request)
     return p;
 }
 
+/* From the slab in the slot. */
+static bool refill(struct ali_block *b, unsigned class_index, size_t size)
+{
+    tick(b);
+    if (!ali_slot_refill(b, class_index))
+        return false;
+    b->asked_bytes += size;
+    b->asked_given_bytes += b->slots[class_index].block_bytes;
+    return true;
+}
+
 void *ali_block_alloc(struct ali_block *b, unsigned class_index, const struct ali_request *request)
 {
     struct ali_slot *slot = &b->slots[class_index];
@@ -61,12 +72,9 @@ void *ali_block_alloc(struct ali_block *b, unsigned class_index, const struct al
     if (ali_likely(slot->bits != 0))
         return take(slot, request);
     if (b->parked_bits[class_index] == 0) {
-        tick(b);
-        while (!ali_slot_refill(b, class_index))
+        while (!refill(b, class_index, request->size))
             if (!ali_slot_acquire(b, class_index, request))
                 return NULL;
-        b->asked_bytes += request->size;
-        b->asked_given_bytes += slot->block_bytes;
     }
     if (ali_unlikely(b->parked_bits[class_index] != 0 && slot->bits == 0))
         return ali_watch_take(b, class_index, request);
@@ -128,26 +136,27 @@ static void *serve_default(const struct ali_request *request)
     return ali_heap_serve(&ali_default_heap, request);
 }
 
-/* The commonest miss: the window last taken has been used up, and at least half of it is free
- * again. Then it is taken again, with nothing else to see to. */
-ALI_INLINE bool take_window_again(unsigned class_index, void **p)
+/* The commonest misses: the window last taken has been used up and is taken again if half of it is
+ * free, or else another window of the same slab. False: it takes more than that. */
+ALI_INLINE bool refill_quickly(unsigned class_index, size_t size)
 {
-    struct ali_slot *slot = &ali_self->slots[class_index];
+    struct ali_block *b = ali_self;
+    struct ali_slot *slot = &b->slots[class_index];
     const unsigned window = ali_classes[class_index].window;
     struct ali_slab *slab = slot->slab;
     uint64_t bits;
     unsigned count;
 
-    if (slab == NULL || (slot->bits | ali_self->parked_bits[class_index]) != 0 ||
+    if (slab == NULL || (slot->bits | b->parked_bits[class_index]) != 0 ||
         ali_observer_now() != NULL || ali_hardens_calls())
         return false;
     bits = ali_window_bits(slab, slab->cursor, window);
     count = ali_bit_count(bits);
     if (count * 2 < window)
-        return false;
+        return refill(b, class_index, size);
     slab->trigger += (int32_t)count;
     slot->zero = slot->fresh = false;
-    *p = ali_slot_take(slot, bits);
+    slot->bits = bits;
     return true;
 }
 
@@ -155,10 +164,12 @@ void *ali_heap_alloc_miss(size_t size, enum ali_call call, const void *caller)
 {
     struct ali_request request = {
         .size = size + (size == 0), .align = 16, .call = call, .caller = caller, .none = size == 0};
-    void *p;
 
-    if (size <= ALI_SMALL_MAX && take_window_again(ali_class_of(size), &p))
-        return p;
+    if (size <= ALI_SMALL_MAX && refill_quickly(ali_class_of(size), request.size)) {
+        struct ali_slot *slot = &ali_self->slots[ali_class_of(size)];
+
+        return ali_slot_take(slot, slot->bits);
+    }
     return serve_default(&request);
 }
 

@@ -2,7 +2,7 @@
  *
  * 16-byte steps to 256, eight a doubling to 1 KiB, four a doubling to 4 KiB; above that sizes that
  * divide a slab with little rest (65536 / n rounded down to 16), 4096 * 2^k always exact. Blocks up
- * to 16 KiB live in slabs of one slice, larger ones to 128 KiB in wide slabs of eight.
+ * to 16 KiB live in slabs of one slice, larger ones to 64 KiB in wide slabs of eight.
  *
  * Measured and kept: see docs/HEAP.md. */
 #ifndef ALI_HEAP_CLASSES_H
@@ -10,7 +10,7 @@
 
 #include "span/span.h"
 
-#define ALI_SMALL_MAX ((size_t)131072) /* largest block that comes from a slab */
+#define ALI_SMALL_MAX ((size_t)65536)  /* largest block that comes from a slab */
 #define ALI_NARROW_MAX ((size_t)16384) /* largest block in a slab of one slice */
 #define ALI_WIDE_SLICES 8              /* slices of a wide slab */
 #define ALI_WORD_BLOCKS 64             /* state bytes read at once, bits of a slot's mask */
@@ -57,26 +57,26 @@
     X(37, 3072, 2560)                                                                              \
     X(38, 3584, 3072)                                                                              \
     X(39, 4096, 3584)                                                                              \
-    X(40, 5040, 4096)                                                                              \
-    X(41, 5952, 5040)                                                                              \
-    X(42, 7280, 5952)                                                                              \
-    X(43, 8192, 7280)                                                                              \
-    X(44, 9360, 8192)                                                                              \
-    X(45, 10912, 9360)                                                                             \
-    X(46, 13104, 10912)                                                                            \
-    X(47, 16384, 13104)                                                                            \
-    X(48, 20480, 16384)                                                                            \
-    X(49, 24576, 20480)                                                                            \
-    X(50, 28672, 24576)                                                                            \
-    X(51, 32768, 28672)                                                                            \
-    X(52, 40960, 32768)                                                                            \
-    X(53, 49152, 40960)                                                                            \
-    X(54, 57344, 49152)                                                                            \
-    X(55, 65536, 57344)                                                                            \
-    X(56, 81920, 65536)                                                                            \
-    X(57, 98304, 81920)                                                                            \
-    X(58, 114688, 98304)                                                                           \
-    X(59, 131072, 114688)
+    X(40, 4368, 4096)                                                                              \
+    X(41, 4672, 4368)                                                                              \
+    X(42, 5040, 4672)                                                                              \
+    X(43, 5456, 5040)                                                                              \
+    X(44, 5952, 5456)                                                                              \
+    X(45, 6544, 5952)                                                                              \
+    X(46, 7280, 6544)                                                                              \
+    X(47, 8192, 7280)                                                                              \
+    X(48, 9360, 8192)                                                                              \
+    X(49, 10912, 9360)                                                                             \
+    X(50, 13104, 10912)                                                                            \
+    X(51, 16384, 13104)                                                                            \
+    X(52, 20480, 16384)                                                                            \
+    X(53, 24576, 20480)                                                                            \
+    X(54, 28672, 24576)                                                                            \
+    X(55, 32768, 28672)                                                                            \
+    X(56, 40960, 32768)                                                                            \
+    X(57, 49152, 40960)                                                                            \
+    X(58, 57344, 49152)                                                                            \
+    X(59, 65536, 57344)
 
 #define ALI_CLASS_COUNT 60
 

@@ -4,7 +4,7 @@
 
 /* What a thread keeps of large spans: enough for a program that allocates and frees one buffer
  * again and again, too little to matter. */
-#define KEEP_BYTES ((size_t)2 << 20)
+#define KEEP_BYTES ((size_t)512 << 10)
 
 /* Below this a copy is cheaper than two changes of page tables. */
 #define MOVE_MIN_BYTES ((size_t)256 << 10)

@@ -21,6 +21,15 @@ unsigned ali_states_used(const struct ali_slab *slab)
     return slab->count - free_blocks;
 }
 
+/* Half of what was ever handed out: blocks that have never been touched cost a page fault and stay
+ * resident, so that a slab with few live blocks keeps to its first pages. */
+static bool half_is_free(const struct ali_slab *slab)
+{
+    uint32_t freed = atomic_load_explicit(&slab->remote_freed, memory_order_relaxed);
+
+    return (ali_slab_used(slab) - (int32_t)freed) * 2 <= slab->high;
+}
+
 /* Looks at the rest of the pass. Moves the cursor to the window found; 0 when there is none. */
 static uint64_t next_window(struct ali_slab *slab, unsigned window)
 {
@@ -34,7 +43,7 @@ static uint64_t next_window(struct ali_slab *slab, unsigned window)
 
         slab->pass_left--;
         first += window;
-        if (first >= slab->count)
+        if (first >= slab->count || (first >= slab->high && half_is_free(slab)))
             first = 0;
         word = first & ~(ALI_WORD_BLOCKS - 1U);
         if (word != loaded) {
