@@ -147,30 +147,41 @@ ALI_INLINE bool refill_quickly(unsigned class_index, size_t size)
     uint64_t bits;
     unsigned count;
 
-    if (slab == NULL || (slot->bits | b->parked_bits[class_index]) != 0 ||
-        ali_observer_now() != NULL || ali_hardens_calls())
+    if (slab == NULL || (slot->bits | b->parked_bits[class_index]) != 0)
         return false;
     bits = ali_window_bits(slab, slab->cursor, window);
     count = ali_bit_count(bits);
     if (count * 2 < window)
-        return refill(b, class_index, size);
+        return refill(b, class_index, size) && slot->bits != 0; /* an observer may have come */
     slab->trigger += (int32_t)count;
     slot->zero = slot->fresh = false;
     slot->bits = bits;
     return true;
 }
 
+/* NULL: it takes more than that. */
+static void *alloc_quickly(size_t size)
+{
+    unsigned class_index;
+
+    if (ali_observer_now() != NULL || ali_hardens_calls())
+        return NULL;
+    if (size > ALI_SMALL_MAX)
+        return ali_self->large_count > 0 && !ali_hardens(~0U) ? ali_large_alloc_kept(ali_self, size)
+                                                              : NULL;
+    class_index = ali_class_of(size);
+    if (!refill_quickly(class_index, size))
+        return NULL;
+    return ali_slot_take(&ali_self->slots[class_index], ali_self->slots[class_index].bits);
+}
+
 void *ali_heap_alloc_miss(size_t size, enum ali_call call, const void *caller)
 {
     struct ali_request request = {
         .size = size + (size == 0), .align = 16, .call = call, .caller = caller, .none = size == 0};
+    void *p = alloc_quickly(size);
 
-    if (size <= ALI_SMALL_MAX && refill_quickly(ali_class_of(size), request.size)) {
-        struct ali_slot *slot = &ali_self->slots[ali_class_of(size)];
-
-        return ali_slot_take(slot, slot->bits);
-    }
-    return serve_default(&request);
+    return ali_likely(p != NULL) ? p : serve_default(&request);
 }
 
 static void *hit_or_serve(unsigned class_index, const struct ali_request *request)

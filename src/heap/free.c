@@ -141,18 +141,13 @@ ALI_NOINLINE static void free_odd(void *p, enum ali_call call, const void *calle
 /* The state byte of a LIVE block that begins at `within` of a slab; NULL: something else. */
 ALI_INLINE uint8_t *find_plain(const struct ali_slab *slab, uint32_t within)
 {
-    uint32_t block_bytes = slab->block_bytes;
-    uint32_t index;
+    uint32_t index = ali_block_index(slab->recip, slab->kind == ALI_KIND_WIDE, within);
     uint8_t *state;
 
-    if (block_bytes == 0) /* a misused pointer, and the slab is going at this moment */
+    if (index >= slab->count)
         return NULL;
-    index = within / block_bytes;
     state = slab->states + index;
-    if (index >= slab->count || within != index * block_bytes ||
-        ali_state_get(state) != ALI_STATE_LIVE)
-        return NULL;
-    return state;
+    return ali_state_get(state) == ALI_STATE_LIVE ? state : NULL;
 }
 
 /* True when it was freed: a live, unwatched block that begins at this offset. */

@@ -107,6 +107,8 @@ bool ali_heap_was_destroyed_at(const void *p);
 
 /* --- large.c */
 void *ali_large_alloc(struct ali_block *b, const struct ali_request *request);
+/* One that the thread keeps, for a plain request that nobody observes; NULL: none fits. */
+void *ali_large_alloc_kept(struct ali_block *b, size_t size);
 void ali_large_free(struct ali_span *span, enum ali_call call, const void *caller);
 void ali_large_release(struct ali_span *span); /* nobody's any more: keeps it or gives it back */
 bool ali_large_resize(struct ali_found *found, size_t size); /* in place */

@@ -58,6 +58,19 @@ static struct ali_span *take_span(struct ali_block *b, const struct ali_request 
     return span;
 }
 
+void *ali_large_alloc_kept(struct ali_block *b, size_t size)
+{
+    size_t bytes = ali_align_up(size, ali_os_page_bytes);
+    struct ali_span *span = take_kept(b, slices_for(bytes), 1);
+
+    if (span == NULL)
+        return NULL;
+    ali_large_of(span)->bytes = bytes;
+    b->large_allocs++;
+    atomic_store_explicit(&ali_large_of(span)->state, ALI_STATE_LIVE, memory_order_release);
+    return ali_span_base(span);
+}
+
 void *ali_large_alloc(struct ali_block *b, const struct ali_request *request)
 {
     size_t bytes = ali_align_up(request->size + ali_hardening.extra_bytes, ali_os_page_bytes);

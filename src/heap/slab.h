@@ -135,6 +135,23 @@ ALI_INLINE char *ali_slab_base(const struct ali_slab *s)
     return ali_span_base(ali_slab_span(s));
 }
 
+#define ALI_NOT_A_BLOCK UINT32_MAX
+
+/* Index of the block that begins `within` bytes behind the start of a slab, by one multiplication;
+ * ALI_NOT_A_BLOCK when none does. The index may be behind the last block. Blocks of wide slabs are
+ * whole multiples of 4096 bytes, so their arithmetic is done in those. A recip of 0 (a slab that is
+ * going, reached by a misused pointer) has no blocks. */
+ALI_INLINE uint32_t ali_block_index(uint32_t recip, bool wide, uint32_t within)
+{
+    unsigned shift = wide ? 12 : 0;
+    uint64_t unit = (uint64_t)recip << shift;
+    uint64_t product = (within >> shift) * unit;
+
+    if ((uint32_t)product >= unit || (within & ((1U << shift) - 1)) != 0)
+        return ALI_NOT_A_BLOCK;
+    return (uint32_t)(product >> 32);
+}
+
 /* Release: a publisher that finds the link open sees the holder. */
 ALI_INLINE void ali_slab_open(struct ali_slab *s)
 {

@@ -22,10 +22,10 @@ uint32_t ali_stamp_now(void)
 /* --- the cap ---------------------------------------------------------------------------------
  *
  * A program that frees much and takes it again a moment later pays for every page anew (about 1300
- * ns each). So once REGRET_SLICES of what the cap had purged were wanted again within REGRET_MS, the
- * cap lets stay up to REGRET_MAX_SLICES, as long as what is resident stays below one and a half of
- * the peak, until that has not been confirmed for REGRET_KEEP_MS. A program that frees once and goes
- * idle never gets there. */
+ * ns each). So once REGRET_SLICES of what the cap had purged were wanted again within REGRET_MS,
+ * the cap lets stay up to REGRET_MAX_SLICES, as long as what is resident stays below one and a half
+ * of the peak, until that has not been confirmed for REGRET_KEEP_MS. A program that frees once and
+ * goes idle never gets there. */
 
 #define REGRET_MS 200U
 #define REGRET_KEEP_MS 2000U

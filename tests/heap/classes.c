@@ -46,19 +46,16 @@ static void classes_when_a_size_is_rounded_up_waste_at_most_a_quarter(void **sta
     }
 }
 
-static void reciprocal_when_given_any_offset_of_a_narrow_slab_tells_block_and_interior(void **state)
+static void reciprocal_when_given_any_offset_of_a_slab_tells_block_and_interior(void **state)
 {
     (void)state;
     FOR_EACH_CLASS(c)
     {
-        if (c->slices != 1)
-            continue;
-        for (uint32_t offset = 0; offset < ALI_SLICE_BYTES; offset++) {
-            uint64_t product = (uint64_t)offset * c->recip;
-            bool starts = (uint32_t)product < c->recip;
+        for (uint32_t offset = 0; offset < c->slices * ALI_SLICE_BYTES; offset++) {
+            uint32_t index = ali_block_index(c->recip, c->slices > 1, offset);
+            bool starts = offset % c->block_bytes == 0;
 
-            if (product >> 32 != offset / c->block_bytes ||
-                starts != (offset % c->block_bytes == 0))
+            if (index != (starts ? offset / c->block_bytes : ALI_NOT_A_BLOCK))
                 fail_msg("class of %u bytes, offset %u", c->block_bytes, offset);
         }
     }
@@ -157,7 +154,7 @@ int main(void)
         cmocka_unit_test(classes_when_taken_in_order_rise_in_sixteens_to_the_largest_size),
         cmocka_unit_test(classes_when_a_size_is_rounded_up_waste_at_most_a_quarter),
         cmocka_unit_test(
-            reciprocal_when_given_any_offset_of_a_narrow_slab_tells_block_and_interior),
+            reciprocal_when_given_any_offset_of_a_slab_tells_block_and_interior),
         cmocka_unit_test(state_bytes_when_an_offset_begins_a_block_reach_it),
         cmocka_unit_test(counts_when_compared_with_the_slab_fill_it),
         cmocka_unit_test(windows_when_laid_over_a_slab_never_cross_a_word),
