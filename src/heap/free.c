@@ -150,32 +150,59 @@ ALI_INLINE uint8_t *find_plain(const struct ali_slab *slab, uint32_t within)
     return ali_state_get(state) == ALI_STATE_LIVE ? state : NULL;
 }
 
-/* True when it was freed: a live, unwatched block that begins at this offset. */
-ALI_INLINE bool free_by_offset(uintptr_t offset, enum ali_call call, const void *caller)
+/* The slab in which the offset lies, and where in it; NULL: in none. */
+ALI_INLINE struct ali_slab *slab_at(uintptr_t offset, uint32_t *within)
 {
     struct ali_span *span = ali_span_at(offset);
     struct ali_slab *slab = ali_slab_of(span);
-    uint32_t within = (uint16_t)offset;
-    uint8_t *state;
 
-    if (slab->kind == ALI_KIND_LARGE) {
-        if (within != 0 || atomic_load_explicit(&ali_large_of(span)->state, memory_order_relaxed) !=
-                               ALI_STATE_LIVE)
-            return false;
-        ali_large_free(span, call, caller);
-        return true;
-    }
+    *within = (uint16_t)offset;
     if (slab->kind == ALI_KIND_PART) {
-        within += (uint32_t)slab->part << ALI_SLICE_SHIFT;
+        *within += (uint32_t)slab->part << ALI_SLICE_SHIFT;
         slab = ali_slab_of(span - slab->part);
     }
-    if (slab->kind != ALI_KIND_SLAB && slab->kind != ALI_KIND_WIDE)
+    return slab->kind == ALI_KIND_SLAB || slab->kind == ALI_KIND_WIDE ? slab : NULL;
+}
+
+/* True when it was freed: a large block that begins at this offset. */
+static bool free_large(uintptr_t offset, enum ali_call call, const void *caller)
+{
+    struct ali_span *span = ali_span_at(offset);
+    struct ali_large *large = ali_large_of(span);
+
+    if (large->kind != ALI_KIND_LARGE || (uint16_t)offset != 0 ||
+        atomic_load_explicit(&large->state, memory_order_relaxed) != ALI_STATE_LIVE)
         return false;
+    ali_large_free(span, call, caller);
+    return true;
+}
+
+/* True when it was freed: a live, unwatched block that begins at this offset. */
+ALI_INLINE bool free_by_offset(uintptr_t offset, enum ali_call call, const void *caller)
+{
+    uint32_t within;
+    struct ali_slab *slab = slab_at(offset, &within);
+    uint8_t *state;
+
+    if (slab == NULL)
+        return free_large(offset, call, caller);
     state = find_plain(slab, within);
     if (state == NULL)
         return false;
     free_plain(slab, state);
     return true;
+}
+
+const struct ali_slab *ali_find_plain(const void *p)
+{
+    uintptr_t offset = ali_region_offset(p);
+    const struct ali_slab *slab;
+    uint32_t within;
+
+    if (offset >= atomic_load_explicit(&ali_region.limit_bytes, memory_order_acquire))
+        return NULL;
+    slab = slab_at(offset, &within);
+    return slab != NULL && find_plain(slab, within) != NULL ? slab : NULL;
 }
 
 void ali_heap_free_miss(void *p, enum ali_call call, const void *caller)
@@ -235,8 +262,11 @@ void ali_heap_free_claimed(void *p, size_t size_bytes, size_t align, enum ali_ca
 
 size_t ali_heap_usable(const void *p, enum ali_call call, const void *caller)
 {
+    const struct ali_slab *slab = ali_hardens(~0U) ? NULL : ali_find_plain(p);
     struct ali_found found;
 
+    if (ali_likely(slab != NULL))
+        return slab->block_bytes;
     if (p == NULL)
         return 0;
     if (!ali_find_live(p, &found)) {

@@ -81,6 +81,8 @@ struct ali_found {
 bool ali_heap_find(const void *p, struct ali_found *found);
 /* The same, for a pointer to the start of a live block only. */
 bool ali_find_live(const void *p, struct ali_found *found);
+/* The slab of the live block that begins at p, if nobody watches it and it is not hardened. */
+const struct ali_slab *ali_find_plain(const void *p);
 /* Whether a request of `size` bytes would have been given a block like this one. */
 bool ali_claim_fits(const struct ali_found *found, size_t size, size_t align);
 /* Ends the life of a HELD block: its place may be handed out again. */

@@ -73,8 +73,12 @@ void *ali_heap_realloc(void *p, size_t size, enum ali_call call, const void *cal
 {
     struct ali_request request = {
         .size = size + (size == 0), .align = 16, .call = call, .caller = caller};
+    const struct ali_slab *slab =
+        size > ALI_SMALL_MAX || ali_hardens(~0U) ? NULL : ali_find_plain(p);
     struct ali_found found;
 
+    if (slab != NULL && slab->class_index == ali_class_of(request.size))
+        return p;
     if (!ali_find_live(p, &found)) {
         ali_heap_blame(ALLOT_MISUSE_INVALID_REALLOC, p, call, caller);
         return NULL;
