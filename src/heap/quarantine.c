@@ -7,8 +7,9 @@
  * what it is. A block leaves by the ordinary free, on the thread that pushes it out, with no lock
  * held. Blocks of heap objects are not taken in: their heap may be destroyed before they leave.
  *
- * Lock: one, of rank QUARANTINE, around the ring alone. In a forked child the ring is right at
- * every instant (an entry is stored before tail moves), and the byte count is made anew. */
+ * Lock: one, of rank QUARANTINE, around the ring alone. The ring is right at every instant (an
+ * entry is stored before tail moves), so a forked child in which the lock was taken only makes the
+ * byte count anew. */
 #include "heap/internal.h"
 
 #define BYTES_PER_ENTRY 64         /* length of the ring: its bytes by this */
@@ -193,6 +194,8 @@ void ali_quarantine_fork_child(void)
     size_t bytes = 0;
     struct ali_found f;
 
+    if (!ali_lock_is_taken(&ring.lock))
+        return;
     ali_lock_reset(&ring.lock);
     if (ring.entries == NULL)
         return;
