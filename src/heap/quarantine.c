@@ -130,12 +130,7 @@ static void release(struct ali_found *leaving, size_t n, enum ali_call call, con
 
 static bool is_of_default_heap(const struct ali_found *f)
 {
-    struct ali_block *b;
-
-    if (f->large != NULL)
-        return ali_heap_is_default(f->large->heap);
-    b = atomic_load_explicit(&f->slab->holder, memory_order_acquire);
-    return b != NULL && ali_heap_is_default(b->heap);
+    return ali_heap_is_default(ali_found_heap(f));
 }
 
 bool ali_quarantine_take(const struct ali_found *f, enum ali_call call, const void *caller)
@@ -178,13 +173,13 @@ bool ali_quarantine_empty(enum ali_call call, const void *caller)
     return any;
 }
 
-unsigned ali_quarantine_states(const struct ali_slab *slab)
+unsigned ali_quarantine_states(const struct ali_look *look)
 {
     unsigned held = 0;
     unsigned i;
 
-    for (i = 0; ring.entries != NULL && i < slab->count; i++)
-        held += ali_state_get(slab->states + i) == ALI_STATE_HELD;
+    for (i = 0; ring.entries != NULL && i < look->class->count; i++)
+        held += ali_state_get(look->states + i) == ALI_STATE_HELD;
     return held;
 }
 

@@ -115,10 +115,15 @@ static void blocks_when_passed_between_threads_and_forked_are_fine(void **state)
 static void hold(void)
 {
     struct allot_stats stats;
+    struct ali_found found;
     char *p = take(100, ALI_CALL_MALLOC);
 
+    unit_child_require(ali_find_live(p, &found));
     give(p, ALI_CALL_FREE);
     give(p, ALI_CALL_FREE);
+    require_recorded(ALLOT_MISUSE_DOUBLE_FREE, p);
+    /* by a thread that had found it live before */
+    ali_heap_free_found(&found, ALI_CALL_FREE, NULL);
     require_recorded(ALLOT_MISUSE_DOUBLE_FREE, p);
     for (int i = 0; i < 1000; i++) {
         char *q = take(100, ALI_CALL_MALLOC);
