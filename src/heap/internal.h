@@ -63,6 +63,8 @@ void ali_remote_note(struct ali_block *self, struct ali_slab *slab, uint32_t bat
 /* To be called when the threshold was set anew or the link opened: what was published meanwhile
  * may have passed it unnoticed. */
 void ali_slab_recheck(struct ali_slab *slab);
+/* Puts the slab into its holder's inbox, if its link is open. */
+void ali_slab_tell(struct ali_slab *slab);
 void ali_remote_flush(struct ali_block *self);
 void ali_inbox_drain(struct ali_block *b);
 

@@ -278,15 +278,30 @@ void ali_slab_discard(struct ali_slab *slab)
     return_span(b->heap, ali_slab_span(slab));
 }
 
+/* Some thread purges the slab, whose link is open: it will put it into the inbox afterwards. False:
+ * it has finished already. acq_rel, also where it is WANTED before: with the exchange in
+ * ali_slab_purge, which comes after this and then finds the link open. */
+static bool want(struct ali_slab *slab)
+{
+    uint8_t mode = atomic_load_explicit(&slab->mode, memory_order_relaxed);
+
+    while (mode != ALI_MODE_PARKED)
+        if (atomic_compare_exchange_weak_explicit(&slab->mode, &mode, ALI_MODE_WANTED,
+                                                  memory_order_acq_rel, memory_order_relaxed))
+            return true;
+    return false;
+}
+
 /* The states are all 0, and only we could change that. False when the slab cannot go now: it is in
- * an inbox (draining will bring us here again) or being purged. */
+ * an inbox, or will be when it has been purged. Draining will bring us here again. */
 static bool retire(struct ali_block *b, struct ali_slab *slab)
 {
     if (!ali_slab_close(slab))
         return false;
-    if (!activate(slab)) {
+    while (!activate(slab)) {
         ali_slab_open(slab); /* the caller arms it, which looks at what was missed */
-        return false;
+        if (want(slab) || !ali_slab_close(slab))
+            return false;
     }
     if (slab->listed)
         ali_slab_unlist(b, slab);

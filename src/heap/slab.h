@@ -50,11 +50,13 @@ enum ali_slab_kind {
 
 /* Who may hand out blocks of a slab, or take its pages. Changed by compare-and-swap only, on slow
  * paths: PARKED -> ACTIVE (its owner takes it into a slot, or is about to release it),
- * ACTIVE -> PARKED (owner), PARKED -> PURGING -> PARKED (any thread). */
+ * ACTIVE -> PARKED (owner), PARKED -> PURGING -> PARKED (any thread), PURGING -> WANTED (owner, who
+ * could not release it) -> PARKED (who purges, and then tells the owner). */
 enum ali_slab_mode {
-    ALI_MODE_ACTIVE, /* its owner may hand out blocks any moment; also: no slab at all */
-    ALI_MODE_PARKED, /* nobody hands out its blocks */
-    ALI_MODE_PURGING /* some thread is giving back pages that hold no live block */
+    ALI_MODE_ACTIVE,  /* its owner may hand out blocks any moment; also: no slab at all */
+    ALI_MODE_PARKED,  /* nobody hands out its blocks */
+    ALI_MODE_PURGING, /* some thread is giving back pages that hold no live block */
+    ALI_MODE_WANTED   /* the same, and nothing is live: the owner waits to release it */
 };
 
 /* Whether a publisher of frees may put the slab on its holder's inbox. The holder changes while
