@@ -9,6 +9,9 @@
 extern "C" {
 #endif
 
+/* In every call but allot_heap_destroy, NULL stands for the default heap. A heap that was destroyed
+ * is reported as misuse (invalid-heap), and nothing else happens; but its handle may be that of a
+ * heap created later. */
 typedef struct allot_heap allot_heap;
 
 /* Asked when a heap's limit would be passed. Returning true retries once (after freeing something
@@ -72,7 +75,8 @@ ALLOT_API ALLOT_MUST_USE void *allot_heap_aligned(allot_heap *heap, size_t size,
 
 /* Changes the size of a block of this heap; *block is updated. *block NULL allocates.
  *
- * Returns: 0 and the block at its new place; -ENOMEM or -EINVAL, *block then being as it was.
+ * Returns: 0 and the block at its new place; -ENOMEM, or -EINVAL for a heap that was destroyed or a
+ *          bad pointer, which is reported; *block then being as it was.
  * Threads: safe; the block is the caller's.   Signals: not safe.
  * Failure: as told; nothing is lost.
  * Cost:    O(size) when it moves; large blocks move by remapping. */
@@ -105,25 +109,26 @@ struct allot_heap_stats {
 
 /* Takes stock of one heap.
  *
- * Returns: 0.
+ * Returns: 0; -EINVAL for a heap that was destroyed, *stats being all zero.
  * Threads: safe.   Signals: not safe.
- * Failure: none.
+ * Failure: as told.
  * Cost:    O(blocks of the heap). */
 ALLOT_API allot_status allot_heap_stats_get(allot_heap *heap, struct allot_heap_stats *stats);
 
-/* Changes the limit; 0 takes it away. What is in use already stays.
+/* Changes the limit; 0 takes it away. What is in use already stays. The limit of the default heap
+ * is that of the process (option limit=), which all heaps together are held to.
  *
  * Returns: nothing.
  * Threads: safe.   Signals: not safe.
- * Failure: none.
+ * Failure: a heap that was destroyed is reported as misuse.
  * Cost:    O(1). */
 ALLOT_API void allot_heap_set_limit(allot_heap *heap, size_t limit_bytes);
 
 /* Name given at creation, "" when none.
  *
- * Returns: a string owned by the heap.
+ * Returns: a string owned by the heap; "" for a heap that was destroyed.
  * Threads: safe.   Signals: safe.
- * Failure: none.
+ * Failure: a heap that was destroyed is reported as misuse.
  * Cost:    O(1). */
 ALLOT_API const char *allot_heap_name(const allot_heap *heap);
 
@@ -132,10 +137,10 @@ typedef bool (*allot_heap_visit_fn)(void *block, size_t usable_bytes, void *arg)
 /* Calls `visit` for every live block; ends early when it returns false. The visitor must not
  * allocate from or free to the heap.
  *
- * Returns: true when every block was visited.
+ * Returns: true when every block was visited; false for a heap that was destroyed.
  * Require: no other thread allocates from or frees to the heap meanwhile.
  * Threads: one thread at a time.   Signals: not safe.
- * Failure: none.
+ * Failure: a heap that was destroyed is reported as misuse.
  * Cost:    O(blocks). */
 ALLOT_API bool allot_heap_walk(allot_heap *heap, allot_heap_visit_fn visit, void *arg);
 

@@ -34,7 +34,8 @@ struct allot_stats {
     /* the program's */
     size_t live_bytes; /* usable bytes of live blocks, exact at the time of the walk */
     size_t live_blocks;
-    size_t peak_live_bytes; /* highest seen, at span granularity */
+    size_t peak_live_bound_bytes; /* live_bytes was never above this: the most that slabs and large
+                                     blocks together have had */
     size_t slack_bytes; /* part of live_bytes nobody asked for: an estimate from sampled requests */
     /* ours */
     size_t partly_used_bytes; /* free blocks inside slabs that have live ones, resident or not */

@@ -42,7 +42,7 @@ static void totals(struct ali_out *out, const struct allot_stats *s)
     field(out, "peak_resident_bytes", s->peak_resident_bytes);
     field(out, "live_bytes", s->live_bytes);
     field(out, "live_blocks", s->live_blocks);
-    field(out, "peak_live_bytes", s->peak_live_bytes);
+    field(out, "peak_live_bound_bytes", s->peak_live_bound_bytes);
     field(out, "slack_bytes", s->slack_bytes);
     field(out, "partly_used_bytes", s->partly_used_bytes);
     field(out, "retained_bytes", s->retained_bytes);

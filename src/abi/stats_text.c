@@ -154,8 +154,8 @@ static void text_where(struct ali_out *out, const struct allot_stats *s)
     ali_text_bytes(t, ali_max(s->peak_resident_bytes, s->resident_bytes));
     ali_out_line(out);
     row(out, "  live", s->live_bytes, "held by the program, blocks: ");
-    ali_text_printf(t, "%zu; peak ", s->live_blocks);
-    ali_text_bytes(t, s->peak_live_bytes);
+    ali_text_printf(t, "%zu; never above ", s->live_blocks);
+    ali_text_bytes(t, s->peak_live_bound_bytes);
     ali_out_line(out);
     row(out, "    of it slack", s->slack_bytes, "");
     ali_text_printf(t, "about %lu %% of live: blocks are larger than asked for",

@@ -134,6 +134,12 @@ static struct range chunk_take(size_t piece_bytes, size_t pieces)
     return got.at != NULL ? got : store_grow(piece_bytes, bytes);
 }
 
+/* Not plainly: a late reader may look at what the piece was. */
+static void link_set(void **piece, void *next)
+{
+    __atomic_store_n(piece, next, __ATOMIC_RELAXED);
+}
+
 /* A piece from what the pool has; NULL when it has none. Under the pool's lock. */
 static void *take_held(struct ali_pool *pool)
 {
@@ -141,7 +147,7 @@ static void *take_held(struct ali_pool *pool)
 
     if (piece != NULL) {
         __atomic_store_n(&pool->free, *piece, __ATOMIC_RELEASE);
-        *piece = NULL;
+        link_set(piece, NULL);
     } else if (range_bytes((struct range){pool->bump, pool->bump_end}) >= pool->piece_bytes) {
         piece = (void **)(void *)pool->bump;
         set_pointer(&pool->bump, pool->bump + pool->piece_bytes);
@@ -154,7 +160,7 @@ static void *take_held(struct ali_pool *pool)
 
 static void give_held(struct ali_pool *pool, void *piece)
 {
-    *(void **)piece = pool->free;
+    link_set(piece, pool->free);
     __atomic_store_n(&pool->free, piece, __ATOMIC_RELEASE);
 }
 

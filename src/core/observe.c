@@ -3,21 +3,31 @@
 
 #include <errno.h>
 
-_Atomic(const struct ali_observer *) ali_observer_current;
+_Atomic(uint32_t) ali_observer_turn;
+_Atomic(const struct ali_observer *) ali_observers[ALI_OBSERVER_TURNS + 1]; /* 0 is nobody's */
+
+static _Atomic(const struct ali_observer *) installed; /* who may change the two above */
 
 int ali_observe(const struct ali_observer *observer)
 {
+    static uint32_t last; /* by who has made himself `installed` */
     const struct ali_observer *now = NULL;
 
     if (observer == NULL) {
-        atomic_store_explicit(&ali_observer_current, NULL, memory_order_release);
+        atomic_store_explicit(&ali_observer_turn, 0, memory_order_release);
+        /* release: pairs with the acquire below */
+        atomic_store_explicit(&installed, NULL, memory_order_release);
         return 0;
     }
-    /* release: pairs with the acquire in ali_observer_now, which then sees the struct's fields */
-    if (atomic_compare_exchange_strong_explicit(&ali_observer_current, &now, observer,
-                                                memory_order_release, memory_order_relaxed))
-        return 0;
-    return now == observer ? 0 : -EBUSY;
+    if (!atomic_compare_exchange_strong_explicit(&installed, &now, observer, memory_order_acquire,
+                                                 memory_order_relaxed))
+        return now == observer ? 0 : -EBUSY;
+    last = last % ALI_OBSERVER_TURNS + 1;
+    atomic_store_explicit(&ali_observers[last], observer, memory_order_relaxed);
+    /* release: pairs with the acquire in ali_observer_turn_now, after which the struct's fields are
+     * seen */
+    atomic_store_explicit(&ali_observer_turn, last, memory_order_release);
+    return 0;
 }
 
 enum { LOG_BITS = 32 };

@@ -25,16 +25,37 @@ struct ali_observer {
 };
 
 /* Installs (or removes, with NULL) the observer. At most one. Takes effect on a thread at its next
- * slot refill at the latest; objects allocated before are never reported as freed. The struct must
- * live as long as it is installed. Returns 0, or -EBUSY if another one is installed. */
+ * slot refill at the latest. An observer is told of the end of what it was told the beginning of
+ * since it was installed, and of nothing else: objects allocated before, or observed by another
+ * one, or by itself before it was removed and installed again, are freed without a word. (Each
+ * installation is a turn, and turns are told apart by ALI_OBSERVER_TURNS numbers: an object that
+ * lives through so many installations may be reported as freed to one that does not know it.)
+ * The struct must live as long as it is installed. Returns 0, or -EBUSY if another one is
+ * installed. */
 int ali_observe(const struct ali_observer *observer);
 
-/* For the heap: the observer now, NULL when none; acquire. */
-extern _Atomic(const struct ali_observer *) ali_observer_current; /* written by ali_observe only */
+#define ALI_OBSERVER_TURNS 64
 
+/* For the heap: the turn now, 1 to ALI_OBSERVER_TURNS, 0 when there is no observer; acquire. */
+extern _Atomic(uint32_t) ali_observer_turn; /* written by ali_observe only */
+
+static inline uint32_t ali_observer_turn_now(void)
+{
+    return atomic_load_explicit(&ali_observer_turn, memory_order_acquire);
+}
+
+/* Whose turn that is. */
+extern _Atomic(const struct ali_observer *) ali_observers[ALI_OBSERVER_TURNS + 1];
+
+static inline const struct ali_observer *ali_observer_at(uint32_t turn)
+{
+    return atomic_load_explicit(&ali_observers[turn], memory_order_relaxed);
+}
+
+/* The observer now, NULL when none. */
 static inline const struct ali_observer *ali_observer_now(void)
 {
-    return atomic_load_explicit(&ali_observer_current, memory_order_acquire);
+    return ali_observer_at(ali_observer_turn_now());
 }
 
 /* Exponentially distributed number of bytes to the next sample. */

@@ -30,6 +30,10 @@ const char *ali_call_name(enum ali_call call)
         [ALI_CALL_HEAP_FREE] = "allot_heap_free",
         [ALI_CALL_HEAP_USABLE] = "allot_heap_usable",
         [ALI_CALL_HEAP_DESTROY] = "allot_heap_destroy",
+        [ALI_CALL_HEAP_STATS] = "allot_heap_stats_get",
+        [ALI_CALL_HEAP_SET_LIMIT] = "allot_heap_set_limit",
+        [ALI_CALL_HEAP_NAME] = "allot_heap_name",
+        [ALI_CALL_HEAP_WALK] = "allot_heap_walk",
     };
 
     return call < ALI_CALL_COUNT ? names[call] : "allot";
@@ -60,8 +64,8 @@ static bool refill(struct ali_block *b, unsigned class_index, size_t size)
     tick(b);
     if (!ali_slot_refill(b, class_index))
         return false;
-    b->asked_bytes += size;
-    b->asked_given_bytes += b->slots[class_index].block_bytes;
+    ali_count(b->asked_bytes, size);
+    ali_count(b->asked_given_bytes, b->slots[class_index].block_bytes);
     return true;
 }
 
@@ -154,8 +158,9 @@ ALI_INLINE bool refill_quickly(unsigned class_index, size_t size)
     if (count * 2 < window)
         return refill(b, class_index, size) && slot->bits != 0; /* an observer may have come */
     slab->trigger += (int32_t)count;
-    slot->zero = slot->fresh = false;
-    slot->bits = bits;
+    slot->zero = false;
+    ali_poke(slot->fresh, false);
+    ali_poke(slot->bits, bits);
     return true;
 }
 

@@ -13,7 +13,7 @@ ALI_INLINE void *ali_slot_take(struct ali_slot *slot, uint64_t bits)
     char *base = slot->base;
     uint64_t block_bytes = slot->block_bytes;
 
-    slot->bits = bits & (bits - 1);
+    ali_poke(slot->bits, bits & (bits - 1)); /* a report of another thread may look */
     ali_state_set(states + i, ALI_STATE_LIVE);
     return base + i * block_bytes;
 }

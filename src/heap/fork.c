@@ -46,6 +46,7 @@ static bool unstick(struct ali_span *span, void *arg)
 {
     struct ali_slab *slab = ali_slab_of(span);
     struct ali_block *holder;
+    uint8_t mode;
 
     (void)arg;
     if (slab->kind != ALI_KIND_SLAB && slab->kind != ALI_KIND_WIDE)
@@ -53,10 +54,13 @@ static bool unstick(struct ali_span *span, void *arg)
     holder = atomic_load_explicit(&slab->holder, memory_order_relaxed);
     if (holder == NULL)
         return true;
-    if (atomic_load_explicit(&slab->mode, memory_order_relaxed) == ALI_MODE_PURGING)
+    mode = atomic_load_explicit(&slab->mode, memory_order_relaxed);
+    if (mode == ALI_MODE_PURGING || mode == ALI_MODE_WANTED)
         atomic_store_explicit(&slab->mode, ALI_MODE_PARKED, memory_order_relaxed);
     if (atomic_load_explicit(&slab->link, memory_order_relaxed) != ALI_LINK_OPEN)
         ali_slab_open(slab);
+    if (mode == ALI_MODE_WANTED && !holder->stale)
+        ali_slab_tell(slab);
     /* A stale block looks at the states when it is rebuilt. The counts are only read at first, so
      * that a page of metas is not copied for nothing. */
     if (!holder->stale && atomic_load_explicit(&slab->remote_freed, memory_order_relaxed) >=

@@ -4,19 +4,20 @@
 
 /* --- what a pointer is -------------------------------------------------------------------- */
 
-static void find_in_slab(struct ali_found *f, struct ali_span *span, struct ali_slab *slab,
+static void find_in_slab(struct ali_found *f, struct ali_span *span, const struct ali_look *look,
                          size_t offset)
 {
-    size_t index = offset / slab->block_bytes;
+    size_t block_bytes = look->class->block_bytes;
+    size_t index = offset / block_bytes;
 
     f->span = span;
-    f->slab = slab;
-    f->block_bytes = slab->block_bytes;
-    if (index >= slab->count)
+    f->slab = ali_slab_of(span);
+    f->block_bytes = block_bytes;
+    if (index >= look->class->count)
         return; /* the rest behind the last block */
-    f->block = ali_slab_base(slab) + index * slab->block_bytes;
-    f->state = slab->states + index;
-    f->exact = offset == index * slab->block_bytes;
+    f->block = (char *)ali_span_base(span) + index * block_bytes;
+    f->state = look->states + index;
+    f->exact = offset == index * block_bytes;
 }
 
 static void find_in_large(struct ali_found *f, struct ali_span *span, const void *p)
@@ -24,7 +25,7 @@ static void find_in_large(struct ali_found *f, struct ali_span *span, const void
     f->span = span;
     f->large = ali_large_of(span);
     f->block = ali_span_base(span);
-    f->block_bytes = f->large->bytes;
+    f->block_bytes = ali_peek(f->large->bytes);
     f->state = (uint8_t *)(uintptr_t)&f->large->state;
     f->exact = p == f->block;
 }
@@ -33,29 +34,29 @@ bool ali_heap_find(const void *p, struct ali_found *found)
 {
     uintptr_t offset = ali_region_offset(p);
     struct ali_span *span;
-    struct ali_slab *slab;
+    struct ali_look look;
 
     memset(found, 0, sizeof *found);
     if (offset >= atomic_load_explicit(&ali_region.limit_bytes, memory_order_acquire))
         return false;
     span = ali_span_at(offset);
-    slab = ali_slab_of(span);
-    if (slab->kind == ALI_KIND_PART) {
-        span -= slab->part;
-        slab = ali_slab_of(span);
-    }
-    switch (slab->kind) {
-    case ALI_KIND_SLAB:
-    case ALI_KIND_WIDE:
-        find_in_slab(found, span, slab, (size_t)((const char *)p - (char *)ali_span_base(span)));
-        break;
-    case ALI_KIND_LARGE:
+    if (ali_peek(ali_slab_of(span)->kind) == ALI_KIND_PART)
+        span -= ali_peek(ali_slab_of(span)->part);
+    if (ali_peek(ali_slab_of(span)->kind) == ALI_KIND_LARGE)
         find_in_large(found, span, p);
-        break;
-    default:
-        return false;
-    }
+    else if (ali_slab_look(ali_slab_of(span), &look))
+        find_in_slab(found, span, &look, (size_t)((const char *)p - (char *)ali_span_base(span)));
     return found->block != NULL;
+}
+
+struct allot_heap *ali_found_heap(const struct ali_found *f)
+{
+    struct ali_block *b;
+
+    if (f->large != NULL)
+        return ali_peek(f->large->heap);
+    b = atomic_load_explicit(&f->slab->holder, memory_order_acquire);
+    return b == NULL ? NULL : ali_peek(b->heap);
 }
 
 bool ali_find_live(const void *p, struct ali_found *f)
@@ -120,8 +121,10 @@ void ali_heap_free_found(struct ali_found *f, enum ali_call call, const void *ca
 {
     uint8_t state = ali_state_get(f->state);
 
-    if (state == ALI_STATE_WATCHED || state == ALI_STATE_HARDENED)
+    if (state == ALI_STATE_HARDENED || ali_state_is_watched(state))
         free_watched(f, state, call, caller);
+    else if (state != ALI_STATE_LIVE) /* another thread frees it, too, and was faster */
+        ali_heap_blame(ALLOT_MISUSE_DOUBLE_FREE, f->block, call, caller);
     else if (f->large != NULL)
         ali_large_free(f->span, call, caller);
     else
@@ -141,12 +144,13 @@ ALI_NOINLINE static void free_odd(void *p, enum ali_call call, const void *calle
 /* The state byte of a LIVE block that begins at `within` of a slab; NULL: something else. */
 ALI_INLINE uint8_t *find_plain(const struct ali_slab *slab, uint32_t within)
 {
-    uint32_t index = ali_block_index(slab->recip, slab->kind == ALI_KIND_WIDE, within);
-    uint8_t *state;
+    uint32_t index =
+        ali_block_index(ali_peek(slab->recip), ali_peek(slab->kind) == ALI_KIND_WIDE, within);
+    uint8_t *state = ali_peek(slab->states);
 
-    if (index >= slab->count)
+    if (index >= ali_peek(slab->count) || state == NULL) /* NULL: misuse, and the slab is going */
         return NULL;
-    state = slab->states + index;
+    state += index;
     return ali_state_get(state) == ALI_STATE_LIVE ? state : NULL;
 }
 
@@ -155,13 +159,17 @@ ALI_INLINE struct ali_slab *slab_at(uintptr_t offset, uint32_t *within)
 {
     struct ali_span *span = ali_span_at(offset);
     struct ali_slab *slab = ali_slab_of(span);
+    uint8_t kind = ali_peek(slab->kind);
 
     *within = (uint16_t)offset;
-    if (slab->kind == ALI_KIND_PART) {
-        *within += (uint32_t)slab->part << ALI_SLICE_SHIFT;
-        slab = ali_slab_of(span - slab->part);
+    if (kind == ALI_KIND_PART) {
+        uint8_t part = ali_peek(slab->part);
+
+        *within += (uint32_t)part << ALI_SLICE_SHIFT;
+        slab = ali_slab_of(span - part);
+        kind = ali_peek(slab->kind);
     }
-    return slab->kind == ALI_KIND_SLAB || slab->kind == ALI_KIND_WIDE ? slab : NULL;
+    return kind == ALI_KIND_SLAB || kind == ALI_KIND_WIDE ? slab : NULL;
 }
 
 /* True when it was freed: a large block that begins at this offset. */
@@ -170,7 +178,7 @@ static bool free_large(uintptr_t offset, enum ali_call call, const void *caller)
     struct ali_span *span = ali_span_at(offset);
     struct ali_large *large = ali_large_of(span);
 
-    if (large->kind != ALI_KIND_LARGE || (uint16_t)offset != 0 ||
+    if (ali_peek(large->kind) != ALI_KIND_LARGE || (uint16_t)offset != 0 ||
         atomic_load_explicit(&large->state, memory_order_relaxed) != ALI_STATE_LIVE)
         return false;
     ali_large_free(span, call, caller);

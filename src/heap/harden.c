@@ -67,8 +67,8 @@ void ali_heap_perturb(uint8_t byte)
                       : ali_hardening.on & (ali_options.harden | ~(uint32_t)ALI_HARDEN_JUNK));
     /* other threads see it at their next refill */
     for (i = 0; ali_thread_is_attached() && i < ALI_CLASS_COUNT; i++) {
-        ali_self->parked_bits[i] |= ali_self->slots[i].bits;
-        ali_self->slots[i].bits = 0;
+        ali_poke(ali_self->parked_bits[i], ali_self->parked_bits[i] | ali_self->slots[i].bits);
+        ali_poke(ali_self->slots[i].bits, 0);
     }
 }
 

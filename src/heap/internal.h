@@ -63,6 +63,8 @@ void ali_remote_note(struct ali_block *self, struct ali_slab *slab, uint32_t bat
 /* To be called when the threshold was set anew or the link opened: what was published meanwhile
  * may have passed it unnoticed. */
 void ali_slab_recheck(struct ali_slab *slab);
+/* Puts the slab into its holder's inbox, if its link is open. */
+void ali_slab_tell(struct ali_slab *slab);
 void ali_remote_flush(struct ali_block *self);
 void ali_inbox_drain(struct ali_block *b);
 
@@ -83,6 +85,8 @@ bool ali_heap_find(const void *p, struct ali_found *found);
 bool ali_find_live(const void *p, struct ali_found *found);
 /* The slab of the live block that begins at p, if nobody watches it and it is not hardened. */
 const struct ali_slab *ali_find_plain(const void *p);
+/* The heap of a block; NULL: it is going at this moment. */
+struct allot_heap *ali_found_heap(const struct ali_found *found);
 /* Whether a request of `size` bytes would have been given a block like this one. */
 bool ali_claim_fits(const struct ali_found *found, size_t size, size_t align);
 /* Ends the life of a HELD block: its place may be handed out again. */
@@ -113,8 +117,9 @@ void *ali_large_alloc(struct ali_block *b, const struct ali_request *request);
 void *ali_large_alloc_kept(struct ali_block *b, size_t size);
 void ali_large_free(struct ali_span *span, enum ali_call call, const void *caller);
 void ali_large_release(struct ali_span *span); /* nobody's any more: keeps it or gives it back */
-bool ali_large_resize(struct ali_found *found, size_t size); /* in place */
-void *ali_large_move(struct ali_found *found, size_t size);  /* by remapping; NULL: copy */
+/* A LIVE block gets another size, in place or by remapping. False: it must be copied; else *block
+ * is where it is now, or NULL: that was refused, and copying would be. */
+bool ali_large_resize(struct ali_found *found, const struct ali_request *request, void **block);
 void ali_large_discard(struct ali_span *span);
 void ali_large_release_kept(struct ali_block *b);
 
@@ -145,6 +150,8 @@ ALI_INLINE bool ali_thread_is_attached(void)
 
 /* Takes everything out of the slots and gives back what is kept for next time. */
 void ali_block_quiesce(struct ali_block *b);
+/* The same, for all blocks of this thread, of whichever heap. */
+void ali_thread_quiesce(void);
 void ali_thread_end(void *value);
 
 /* --- watch.c: the heap's side of the observe seam, and where hardening comes in */
@@ -217,7 +224,7 @@ bool ali_quarantine_take(const struct ali_found *found, enum ali_call call, cons
 /* Frees what is held; false when there was nothing. */
 bool ali_quarantine_empty(enum ali_call call, const void *caller);
 /* How many blocks of a slab are HELD. */
-unsigned ali_quarantine_states(const struct ali_slab *slab);
+unsigned ali_quarantine_states(const struct ali_look *look);
 void ali_quarantine_fork_child(void);
 
 /* --- guard.c: memory nobody may touch: behind spans, and as blocks of size 0 */
@@ -243,8 +250,17 @@ void ali_sparse_note(struct ali_block *b, struct ali_slab *slab);
 void ali_sparse_forget(struct ali_block *b, struct ali_slab *slab);
 
 /* --- walk.c */
+/* Live blocks of a slab. */
+unsigned ali_look_live(const struct ali_look *look);
 /* Resident bytes of all spans, used or not. */
 size_t ali_heap_resident_bytes(void);
+
+/* Takes everything out of the slots of the blocks that no thread has. */
+void ali_heap_release_parked(struct allot_heap *heap);
+/* The process is at its limit, or the OS refuses: gives back what is kept unused by `b` (the
+ * caller's block, or NULL), by the other blocks of this thread, and by those that no thread has.
+ * What other threads keep is theirs. */
+void ali_heap_make_room(struct ali_block *b);
 
 /* --- fork.c */
 void ali_block_rebuild(struct ali_block *b);

@@ -47,8 +47,8 @@ static struct ali_span *take_span(struct ali_block *b, const struct ali_request 
     if (!ali_heap_charge(b->heap, b, want.slices << ALI_SLICE_SHIFT))
         return NULL;
     span = ali_span_alloc(&want, zero);
-    if (span == NULL && (b->empty_count > 0 || b->large_count > 0)) {
-        ali_block_release_kept(b);
+    if (span == NULL) {
+        ali_heap_make_room(b);
         span = ali_span_alloc(&want, zero);
     }
     if (span == NULL)
@@ -65,17 +65,25 @@ void *ali_large_alloc_kept(struct ali_block *b, size_t size)
 
     if (span == NULL)
         return NULL;
-    ali_large_of(span)->bytes = bytes;
-    b->large_allocs++;
+    ali_poke(ali_large_of(span)->bytes, bytes);
+    ali_count(b->large_allocs, 1);
     atomic_store_explicit(&ali_large_of(span)->state, ALI_STATE_LIVE, memory_order_release);
     return ali_span_base(span);
+}
+
+static void publish(struct ali_span *span, struct allot_heap *heap, size_t bytes)
+{
+    struct ali_large *large = ali_large_of(span);
+
+    ali_poke(large->heap, heap);
+    ali_poke(large->bytes, bytes);
+    __atomic_store_n(&large->kind, ALI_KIND_LARGE, __ATOMIC_RELEASE);
 }
 
 void *ali_large_alloc(struct ali_block *b, const struct ali_request *request)
 {
     size_t bytes = ali_align_up(request->size + ali_hardening.extra_bytes, ali_os_page_bytes);
     struct ali_span *span;
-    struct ali_large *large;
     bool zero;
 
     if (request->align > ALI_GIB || bytes > PTRDIFF_MAX - request->align) {
@@ -85,11 +93,8 @@ void *ali_large_alloc(struct ali_block *b, const struct ali_request *request)
     span = take_span(b, request, bytes, &zero);
     if (span == NULL)
         return NULL;
-    large = ali_large_of(span);
-    large->heap = b->heap;
-    large->bytes = bytes;
-    large->kind = ALI_KIND_LARGE;
-    b->large_allocs++;
+    publish(span, b->heap, bytes);
+    ali_count(b->large_allocs, 1);
     ali_guard_large(span, bytes);
     ali_watch_take_large(b, span, zero, request);
     return ali_span_base(span);
@@ -147,56 +152,82 @@ void ali_large_free(struct ali_span *span, enum ali_call call, const void *calle
     ali_large_release(span);
 }
 
-bool ali_large_resize(struct ali_found *found, size_t size)
+/* By remapping. The slices that it has more are charged already. */
+static struct ali_span *move(struct ali_span *span, size_t slices, size_t bytes)
 {
-    size_t bytes = ali_align_up(size, ali_os_page_bytes);
-    size_t slices = slices_for(bytes);
-    size_t have = ali_span_slices(found->span);
-    struct allot_heap *heap = found->large->heap;
-
-    if (ali_guard_slices() != 0)
-        return false;
-    if (slices > have) {
-        size_t more = (slices - have) << ALI_SLICE_SHIFT;
-
-        if (!ali_heap_charge(heap, NULL, more))
-            return false;
-        if (!ali_span_grow(found->span, slices)) {
-            ali_heap_uncharge(heap, more);
-            return false;
-        }
-    } else if (slices < have) {
-        ali_span_shrink(found->span, slices);
-        ali_heap_uncharge(heap, (have - slices) << ALI_SLICE_SHIFT);
-    }
-    found->large->bytes = bytes;
-    return true;
-}
-
-void *ali_large_move(struct ali_found *found, size_t size)
-{
-    size_t bytes = ali_align_up(size, ali_os_page_bytes);
-    size_t have = ali_span_slices(found->span);
-    size_t more = (slices_for(bytes) - have) << ALI_SLICE_SHIFT;
-    struct allot_heap *heap = found->large->heap;
-    struct ali_large was = *found->large;
+    struct ali_large was = *ali_large_of(span);
     struct ali_span *to;
 
-    if (found->block_bytes < MOVE_MIN_BYTES || ali_guard_slices() != 0 ||
-        !ali_heap_charge(heap, NULL, more))
-        return NULL;
-    ali_heap_delist(heap, found->span);
-    /* Not to be freed by anybody while it moves; the caller owns it, so only misuse could. */
-    ali_slab_clear(found->span, 1);
-    to = ali_span_move(found->span, slices_for(bytes));
-    if (to == NULL) {
-        memcpy(found->large, &was, sizeof was);
-        ali_heap_enlist(heap, found->span);
-        ali_heap_uncharge(heap, more);
-        return NULL;
+    ali_heap_delist(was.heap, span);
+    ali_slab_clear(span, 1); /* a free span has no client; whoever frees it now is told */
+    to = ali_span_move(span, slices);
+    publish(to != NULL ? to : span, was.heap, to != NULL ? bytes : was.bytes);
+    ali_heap_enlist(was.heap, to != NULL ? to : span);
+    return to;
+}
+
+/* The span that the block is in now; NULL: copy. */
+static struct ali_span *grow(struct ali_span *span, size_t slices, size_t bytes)
+{
+    if (ali_span_grow(span, slices)) {
+        ali_poke(ali_large_of(span)->bytes, bytes);
+        return span;
     }
-    memcpy(ali_large_of(to), &was, sizeof was);
-    ali_large_of(to)->bytes = bytes;
-    ali_heap_enlist(heap, to);
-    return ali_span_base(to);
+    return ali_large_of(span)->bytes < MOVE_MIN_BYTES ? NULL : move(span, slices, bytes);
+}
+
+static struct ali_span *resize_charged(struct ali_span *span, size_t bytes)
+{
+    struct allot_heap *heap = ali_large_of(span)->heap;
+    size_t slices = slices_for(bytes);
+    size_t have = ali_span_slices(span);
+    size_t more = slices > have ? (slices - have) << ALI_SLICE_SHIFT : 0;
+    struct ali_span *to;
+
+    if (more != 0) {
+        if (!ali_span_is_within_limit(slices - have))
+            ali_heap_make_room(NULL);
+        to = grow(span, slices, bytes);
+        if (to == NULL)
+            ali_heap_uncharge(heap, more);
+        return to;
+    }
+    if (slices < have) {
+        ali_span_shrink(span, slices);
+        ali_heap_uncharge(heap, (have - slices) << ALI_SLICE_SHIFT);
+    }
+    ali_poke(ali_large_of(span)->bytes, bytes);
+    return span;
+}
+
+bool ali_large_resize(struct ali_found *f, const struct ali_request *request, void **block)
+{
+    size_t bytes = ali_align_up(request->size, ali_os_page_bytes);
+    size_t slices = slices_for(bytes);
+    size_t have = ali_span_slices(f->span);
+    size_t more = slices > have ? (slices - have) << ALI_SLICE_SHIFT : 0;
+    struct allot_heap *heap = f->large->heap;
+    struct ali_span *to;
+    uint8_t live = ALI_STATE_LIVE;
+
+    *block = NULL;
+    if (ali_guard_slices() != 0)
+        return false;
+    if (more != 0 && !ali_heap_charge(heap, NULL, more))
+        return true;
+    /* HELD while it changes: of two threads that free or resize the same block one is told. */
+    if (!atomic_compare_exchange_strong_explicit(&f->large->state, &live, ALI_STATE_HELD,
+                                                 memory_order_acq_rel, memory_order_relaxed)) {
+        if (more != 0)
+            ali_heap_uncharge(heap, more);
+        ali_heap_blame(ALLOT_MISUSE_INVALID_REALLOC, f->block, request->call, request->caller);
+        return true;
+    }
+    to = resize_charged(f->span, bytes);
+    atomic_store_explicit(&ali_large_of(to != NULL ? to : f->span)->state, ALI_STATE_LIVE,
+                          memory_order_release);
+    if (to == NULL)
+        return false;
+    *block = ali_span_base(to);
+    return true;
 }

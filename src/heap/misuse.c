@@ -10,15 +10,8 @@ static bool is_free_kind(enum ali_call call)
 
 static const char *heap_name_of(const struct ali_found *f)
 {
-    struct allot_heap *heap = NULL;
-    struct ali_block *b;
+    struct allot_heap *heap = ali_found_heap(f);
 
-    if (f->large != NULL) {
-        heap = f->large->heap;
-    } else {
-        b = atomic_load_explicit(&f->slab->holder, memory_order_relaxed);
-        heap = b == NULL ? NULL : b->heap;
-    }
     return heap == NULL || heap->name[0] == '\0' ? NULL : heap->name;
 }
 
@@ -26,25 +19,33 @@ static const char *heap_name_of(const struct ali_found *f)
 static bool is_waiting_fresh(const struct ali_slab *slab, size_t index)
 {
     struct ali_block *b = atomic_load_explicit(&slab->holder, memory_order_relaxed);
+    unsigned class_index = ali_peek(slab->class_index);
     const struct ali_slot *slot;
     ptrdiff_t bit;
 
     if (b == NULL)
         return false;
-    slot = &b->slots[slab->class_index];
-    bit = (slab->states + index) - slot->states;
-    return slot->slab == slab && slot->fresh && bit >= 0 && bit < ALI_WORD_BLOCKS &&
-           ((slot->bits | b->parked_bits[slab->class_index]) >> bit & 1) != 0;
+    slot = &b->slots[class_index];
+    bit = (ali_peek(slab->states) + index) - ali_peek(slot->states);
+    return ali_peek(slot->slab) == slab && ali_peek(slot->fresh) && bit >= 0 &&
+           bit < ALI_WORD_BLOCKS &&
+           ((ali_peek(slot->bits) | ali_peek(b->parked_bits[class_index])) >> bit & 1) != 0;
 }
 
 static bool was_issued(const struct ali_found *f)
 {
+    struct ali_look look;
+    unsigned high;
     size_t index;
 
     if (f->slab == NULL)
         return true;
-    index = (size_t)(f->block - ali_slab_base(f->slab)) / f->slab->block_bytes;
-    return index < f->slab->high && !is_waiting_fresh(f->slab, index);
+    /* acquire: pairs with the release in ali_slab_clear; the slab may be going at this moment */
+    high = __atomic_load_n(&f->slab->high, __ATOMIC_ACQUIRE);
+    if (!ali_slab_look(f->slab, &look))
+        return true;
+    index = (size_t)(f->block - ali_slab_base(f->slab)) / f->block_bytes;
+    return index < high && !is_waiting_fresh(f->slab, index);
 }
 
 static void describe_block(struct allot_misuse *m, const struct ali_found *f)

@@ -34,6 +34,16 @@ static void blame_heap(const struct allot_heap *h, enum ali_call call, const voi
     ali_report_misuse(&m, caller);
 }
 
+struct allot_heap *ali_heap_meant(allot_heap *h, enum ali_call call, const void *caller)
+{
+    if (h == NULL)
+        return &ali_default_heap;
+    if (ali_heap_is_alive(h))
+        return h;
+    blame_heap(h, call, caller);
+    return NULL;
+}
+
 /* --- charging ----------------------------------------------------------------------------- */
 
 static void raise_peak(struct allot_heap *h, size_t used)
@@ -63,11 +73,17 @@ bool ali_heap_charge(struct allot_heap *h, struct ali_block *b, size_t bytes)
 {
     if (ali_heap_is_default(h) || try_charge(h, bytes))
         return true;
+    if (b == NULL)
+        b = ali_block_for(h);
+    if (ali_thread_is_attached())
+        ali_remote_flush(ali_self);
     if (b != NULL) {
+        ali_inbox_drain(b);
         ali_block_quiesce(b); /* its slots alone may hold 9 MiB that nobody uses */
-        if (try_charge(h, bytes))
-            return true;
     }
+    ali_heap_release_parked(h);
+    if (try_charge(h, bytes))
+        return true;
     if (h->on_limit != NULL && h->on_limit(h, bytes, h->limit_arg) && try_charge(h, bytes))
         return true;
     ali_error_set(ALLOT_LAYER_HEAP, ALLOT_CAUSE_LIMIT, 0);
@@ -180,12 +196,12 @@ static void mark_destroyed(struct ali_span *span, uint32_t slices)
     uint32_t i;
 
     for (i = 0; i < slices; i++)
-        ali_slab_of(span + i)->heap_next = DESTROYED;
+        ali_poke(ali_slab_of(span + i)->heap_next, DESTROYED);
 }
 
 bool ali_heap_was_destroyed_at(const void *p)
 {
-    return ali_slab_of(ali_span_at(ali_region_offset(p)))->heap_next == DESTROYED;
+    return ali_peek(ali_slab_of(ali_span_at(ali_region_offset(p)))->heap_next) == DESTROYED;
 }
 
 /* A slab that is in an inbox, or on its way there, must not become something else. */
@@ -314,10 +330,8 @@ static void *serve(allot_heap *h, const struct ali_request *request)
 {
     void *p;
 
-    if (h == NULL)
-        h = &ali_default_heap;
-    if (!ali_heap_is_alive(h)) {
-        blame_heap(h, request->call, request->caller);
+    h = ali_heap_meant(h, request->call, request->caller);
+    if (h == NULL) {
         errno = EINVAL;
         return NULL;
     }
@@ -365,26 +379,16 @@ void *allot_heap_aligned(allot_heap *heap, size_t size, size_t align)
 
 static struct allot_heap *heap_of(const struct ali_found *f)
 {
-    struct ali_block *b;
-
-    if (f->large != NULL)
-        return f->large->heap;
-    if (ali_guard_is_void_block(f))
-        return &ali_default_heap;
-    b = atomic_load_explicit(&f->slab->holder, memory_order_acquire);
-    return b == NULL ? NULL : b->heap;
+    return ali_guard_is_void_block(f) ? &ali_default_heap : ali_found_heap(f);
 }
 
 /* A live block of this heap; anything else is reported. */
 static bool find_own(allot_heap *h, const void *p, struct ali_found *f, enum allot_misuse_kind kind,
                      enum ali_call call, const void *caller)
 {
+    h = ali_heap_meant(h, call, caller);
     if (h == NULL)
-        h = &ali_default_heap;
-    if (!ali_heap_is_alive(h)) {
-        blame_heap(h, call, caller);
         return false;
-    }
     if (!ali_find_live(p, f)) {
         ali_heap_blame(kind, p, call, caller);
         return false;
@@ -405,15 +409,16 @@ allot_status allot_heap_realloc(allot_heap *heap, void **block, size_t size)
     struct ali_found found;
     void *p;
 
-    if (heap == NULL)
-        heap = &ali_default_heap;
     if (*block == NULL) {
-        p = serve(heap, &request);
+        heap = ali_heap_meant(heap, request.call, request.caller);
+        if (heap == NULL)
+            return -EINVAL;
+        p = ali_heap_serve(heap, &request);
     } else {
         if (!find_own(heap, *block, &found, ALLOT_MISUSE_INVALID_REALLOC, request.call,
                       request.caller))
             return -EINVAL;
-        p = ali_realloc_found(heap, &found, &request);
+        p = ali_realloc_found(heap == NULL ? &ali_default_heap : heap, &found, &request);
     }
     if (p == NULL)
         return -ENOMEM;
@@ -461,12 +466,21 @@ allot_heap *allot_heap_default(void)
 
 void allot_heap_set_limit(allot_heap *heap, size_t limit_bytes)
 {
-    atomic_store_explicit(&heap->limit_bytes, limit_bytes, memory_order_relaxed);
+    ali_heap_start(); /* which reads limit= */
+    heap = ali_heap_meant(heap, ALI_CALL_HEAP_SET_LIMIT, __builtin_return_address(0));
+    if (heap == NULL)
+        return;
+    if (ali_heap_is_default(heap))
+        ali_span_limit_set(limit_bytes);
+    else
+        atomic_store_explicit(&heap->limit_bytes, limit_bytes, memory_order_relaxed);
 }
 
 const char *allot_heap_name(const allot_heap *heap)
 {
-    return heap->name;
+    heap = ali_heap_meant((allot_heap *)(uintptr_t)heap, ALI_CALL_HEAP_NAME,
+                          __builtin_return_address(0));
+    return heap == NULL ? "" : heap->name;
 }
 
 void ali_objects_fork_child(void)

@@ -35,12 +35,16 @@ ALI_INLINE bool ali_heap_is_alive(const struct allot_heap *h)
     return (atomic_load_explicit(&h->generation, memory_order_acquire) & 1) != 0;
 }
 
+/* The heap that a caller means: NULL is the default one. NULL: it was destroyed, which has been
+ * reported. */
+struct allot_heap *ali_heap_meant(allot_heap *h, enum ali_call call, const void *caller);
+
 /* All heaps ever made, the default one first. */
 struct allot_heap *ali_heap_first(void);
 
 /* Charges spans to a heap with a limit; false when it stays over, after what `b` (the caller's
- * block of the heap, or NULL) has unused was given back, and the callback was asked. That may use
- * b. */
+ * block of the heap; NULL: the one of this thread) and the blocks that no thread has keep unused
+ * was given back, and the callback was asked. That may use b. */
 bool ali_heap_charge(struct allot_heap *h, struct ali_block *b, size_t bytes);
 void ali_heap_uncharge(struct allot_heap *h, size_t bytes);
 

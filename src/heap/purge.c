@@ -69,7 +69,10 @@ size_t ali_slab_purge(struct ali_slab *slab)
                                                  memory_order_acquire, memory_order_relaxed))
         return 0;
     purged = purge_free_runs(slab);
-    atomic_store_explicit(&slab->mode, ALI_MODE_PARKED, memory_order_release);
+    /* acquire: see want() */
+    if (atomic_exchange_explicit(&slab->mode, ALI_MODE_PARKED, memory_order_acq_rel) ==
+        ALI_MODE_WANTED)
+        ali_slab_tell(slab);
     return purged;
 }
 

@@ -7,8 +7,9 @@
  * what it is. A block leaves by the ordinary free, on the thread that pushes it out, with no lock
  * held. Blocks of heap objects are not taken in: their heap may be destroyed before they leave.
  *
- * Lock: one, of rank QUARANTINE, around the ring alone. In a forked child the ring is right at
- * every instant (an entry is stored before tail moves), and the byte count is made anew. */
+ * Lock: one, of rank QUARANTINE, around the ring alone. The ring is right at every instant (an
+ * entry is stored before tail moves), so a forked child in which the lock was taken only makes the
+ * byte count anew. */
 #include "heap/internal.h"
 
 #define BYTES_PER_ENTRY 64         /* length of the ring: its bytes by this */
@@ -129,12 +130,7 @@ static void release(struct ali_found *leaving, size_t n, enum ali_call call, con
 
 static bool is_of_default_heap(const struct ali_found *f)
 {
-    struct ali_block *b;
-
-    if (f->large != NULL)
-        return ali_heap_is_default(f->large->heap);
-    b = atomic_load_explicit(&f->slab->holder, memory_order_acquire);
-    return b != NULL && ali_heap_is_default(b->heap);
+    return ali_heap_is_default(ali_found_heap(f));
 }
 
 bool ali_quarantine_take(const struct ali_found *f, enum ali_call call, const void *caller)
@@ -177,13 +173,13 @@ bool ali_quarantine_empty(enum ali_call call, const void *caller)
     return any;
 }
 
-unsigned ali_quarantine_states(const struct ali_slab *slab)
+unsigned ali_quarantine_states(const struct ali_look *look)
 {
     unsigned held = 0;
     unsigned i;
 
-    for (i = 0; ring.entries != NULL && i < slab->count; i++)
-        held += ali_state_get(slab->states + i) == ALI_STATE_HELD;
+    for (i = 0; ring.entries != NULL && i < look->class->count; i++)
+        held += ali_state_get(look->states + i) == ALI_STATE_HELD;
     return held;
 }
 
@@ -193,6 +189,8 @@ void ali_quarantine_fork_child(void)
     size_t bytes = 0;
     struct ali_found f;
 
+    if (!ali_lock_is_taken(&ring.lock))
+        return;
     ali_lock_reset(&ring.lock);
     if (ring.entries == NULL)
         return;

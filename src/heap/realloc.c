@@ -18,7 +18,7 @@ static bool stays(const struct ali_found *f, const struct ali_request *request)
     uint8_t state = ali_state_get(f->state);
 
     /* an observer sees it as a free and an allocation; a large LIVE block changes its end */
-    if (state == ALI_STATE_WATCHED || (f->large != NULL && state == ALI_STATE_LIVE))
+    if (ali_state_is_watched(state) || (f->large != NULL && state == ALI_STATE_LIVE))
         return false;
     if (f->block_bytes != block_bytes_for(f, request->size))
         return false;
@@ -52,21 +52,9 @@ void *ali_realloc_found(struct allot_heap *heap, struct ali_found *f,
     if (stays(f, request))
         return f->block;
     if (f->large != NULL && request->size > ALI_SMALL_MAX && request->size <= PTRDIFF_MAX / 2 &&
-        ali_state_get(f->state) == ALI_STATE_LIVE) {
-        if (ali_large_resize(f, request->size))
-            return f->block;
-        p = request->size > f->block_bytes ? ali_large_move(f, request->size) : NULL;
-        if (p != NULL)
-            return p;
-    }
+        ali_state_get(f->state) == ALI_STATE_LIVE && ali_large_resize(f, request, &p))
+        return p;
     return copy_to_new(heap, f, request);
-}
-
-static struct allot_heap *heap_of(const struct ali_found *f)
-{
-    if (f->large != NULL)
-        return f->large->heap;
-    return atomic_load_explicit(&f->slab->holder, memory_order_acquire)->heap;
 }
 
 void *ali_heap_realloc(void *p, size_t size, enum ali_call call, const void *caller)
@@ -75,6 +63,7 @@ void *ali_heap_realloc(void *p, size_t size, enum ali_call call, const void *cal
         .size = size + (size == 0), .align = 16, .call = call, .caller = caller};
     const struct ali_slab *slab =
         size > ALI_SMALL_MAX || ali_hardens(~0U) ? NULL : ali_find_plain(p);
+    struct allot_heap *heap;
     struct ali_found found;
 
     if (slab != NULL && slab->class_index == ali_class_of(request.size))
@@ -87,5 +76,6 @@ void *ali_heap_realloc(void *p, size_t size, enum ali_call call, const void *cal
         ali_error_set(ALLOT_LAYER_PROGRAM, ALLOT_CAUSE_TOO_LARGE, 0);
         return NULL;
     }
-    return ali_realloc_found(heap_of(&found), &found, &request);
+    heap = ali_found_heap(&found);
+    return ali_realloc_found(heap == NULL ? &ali_default_heap : heap, &found, &request);
 }

@@ -96,14 +96,14 @@ static void fill_slot(struct ali_block *b, unsigned class_index, uint64_t bits)
     struct ali_slab *slab = slot->slab;
     unsigned first = slab->cursor;
 
-    slot->states = slab->states + first;
+    ali_poke(slot->states, slab->states + first);
     slot->base = ali_slab_base(slab) + (size_t)first * slab->block_bytes;
-    slot->fresh = first >= slab->high;
+    ali_poke(slot->fresh, first >= slab->high);
     slot->zero = slot->fresh && slab->clean;
     if (slot->fresh)
-        slab->high = (uint16_t)(first + ali_classes[class_index].window);
+        ali_poke(slab->high, (uint16_t)(first + ali_classes[class_index].window));
     slab->trigger += (int32_t)ali_bit_count(bits);
-    b->refills[class_index]++;
+    ali_count(b->refills[class_index], 1);
     prefetch_blocks(slot, bits);
     ali_watch_admit(b, class_index, bits);
 }

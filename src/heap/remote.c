@@ -41,7 +41,7 @@ static void serve_parked(struct ali_block *b)
     }
 }
 
-static void notify(struct ali_slab *slab)
+void ali_slab_tell(struct ali_slab *slab)
 {
     uint8_t open = ALI_LINK_OPEN;
     struct ali_block *holder;
@@ -63,7 +63,7 @@ void ali_slab_recheck(struct ali_slab *slab)
     uint32_t sum = atomic_fetch_add_explicit(&slab->remote_freed, 0, memory_order_acq_rel);
 
     if (sum >= atomic_load_explicit(&slab->remote_threshold, memory_order_relaxed))
-        notify(slab);
+        ali_slab_tell(slab);
 }
 
 static void publish(struct ali_slab *slab, uint32_t count)
@@ -73,7 +73,7 @@ static void publish(struct ali_slab *slab, uint32_t count)
         atomic_fetch_add_explicit(&slab->remote_freed, count, memory_order_acq_rel) + count;
 
     if (sum >= atomic_load_explicit(&slab->remote_threshold, memory_order_relaxed))
-        notify(slab);
+        ali_slab_tell(slab);
 }
 
 static struct ali_remote_entry *entry_of(struct ali_block *self, const struct ali_slab *slab)

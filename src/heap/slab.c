@@ -33,6 +33,11 @@ void *ali_heap_piece(struct ali_pool *pool)
     return ali_pool_take(pool);
 }
 
+/* Eight bytes of anything. */
+struct word {
+    uint64_t bits;
+} __attribute__((may_alias));
+
 /* --- counts ------------------------------------------------------------------------------- */
 
 void ali_slab_arm(struct ali_slab *slab, int32_t used, int32_t event_used)
@@ -122,8 +127,8 @@ void ali_slab_put_away(struct ali_block *b, struct ali_slab *slab)
 {
     struct ali_slot *slot = &b->slots[slab->class_index];
 
-    slot->slab = NULL;
-    slot->bits = 0;
+    ali_poke(slot->slab, NULL);
+    ali_poke(slot->bits, 0);
     park(slab);
     /* Blocks may have become free since they were looked at, and their frees been collected: then
      * nobody would speak of them again. So the counts decide where it goes. */
@@ -137,7 +142,7 @@ void ali_slot_empty(struct ali_block *b, unsigned class_index)
     if (slot->slab == NULL)
         return;
     slot->slab->trigger -= (int32_t)ali_bit_count(slot->bits | b->parked_bits[class_index]);
-    b->parked_bits[class_index] = 0;
+    ali_poke(b->parked_bits[class_index], 0);
     ali_slab_put_away(b, slot->slab);
 }
 
@@ -148,7 +153,7 @@ static void take_into_slot(struct ali_block *b, struct ali_slab *slab)
     slab->pass_left = (uint16_t)((slab->count + class->window - 1U) / class->window);
     slab->pass_found = true;
     ali_slab_arm(slab, ali_slab_used(slab), -1);
-    b->slots[slab->class_index].slab = slab;
+    ali_poke(b->slots[slab->class_index].slab, slab);
     b->slots[slab->class_index].block_bytes = slab->block_bytes;
 }
 
@@ -164,6 +169,22 @@ static void set_holder(struct ali_slab *slab, struct ali_block *b)
     ali_slab_open(slab);
 }
 
+/* A whole word at a time, and not by memset: somebody who walks the heap may look at the states of
+ * the slab that had this piece before. */
+static void make_states(uint8_t *states, const struct ali_class *class)
+{
+    struct word *words = (struct word *)(void *)states;
+    unsigned whole = class->count / 8;
+    unsigned i;
+
+    for (i = 0; i < whole; i++)
+        ali_poke(words[i].bits, 0);
+    for (; i < class->state_bytes / 8U; i++)
+        ali_poke(words[i].bits, UINT64_MAX);
+    for (i = whole * 8; i < class->count; i++)
+        ali_state_set(states + i, ALI_STATE_FREE);
+}
+
 static struct ali_slab *make_slab(struct ali_block *b, struct ali_span *span, unsigned class_index,
                                   bool zero)
 {
@@ -174,26 +195,27 @@ static struct ali_slab *make_slab(struct ali_block *b, struct ali_span *span, un
 
     if (states == NULL)
         return NULL;
-    memset(states, ALI_STATE_FREE, class->count);
-    memset(states + class->count, ALI_STATE_NEVER, (size_t) class->state_bytes - class->count);
-    slab->states = states;
+    make_states(states, class);
     slab->recip = class->recip;
     slab->block_bytes = class->block_bytes;
     slab->count = class->count;
-    slab->class_index = (uint8_t)class_index;
+    /* in this order for ali_slab_look() */
+    __atomic_store_n(&slab->class_index, (uint8_t)class_index, __ATOMIC_RELEASE);
+    __atomic_store_n(&slab->states, states, __ATOMIC_RELEASE);
     slab->cursor = ali_harden_first(b, class);
-    slab->high = 0;
+    ali_poke(slab->high, 0);
     slab->clean = zero;
     slab->listed = false;
     slab->next = slab->prev = 0;
     atomic_store_explicit(&slab->remote_freed, 0, memory_order_relaxed);
     ali_slab_arm(slab, 0, -1);
-    slab->kind = class->slices == 1 ? ALI_KIND_SLAB : ALI_KIND_WIDE;
+    __atomic_store_n(&slab->kind, class->slices == 1 ? ALI_KIND_SLAB : ALI_KIND_WIDE,
+                     __ATOMIC_RELEASE);
     for (i = 1; i < class->slices; i++) {
         struct ali_slab *rest = ali_slab_of(span + i);
 
-        rest->kind = ALI_KIND_PART;
-        rest->part = (uint8_t)i;
+        ali_poke(rest->part, (uint8_t)i);
+        __atomic_store_n(&rest->kind, ALI_KIND_PART, __ATOMIC_RELEASE);
     }
     slab->sparse_bytes = slab->purged_bytes = 0;
     b->slab_bytes += (size_t) class->slices << ALI_SLICE_SHIFT;
@@ -210,12 +232,16 @@ void ali_slab_clear(struct ali_span *span, unsigned slices)
     for (i = 0; i < slices; i++) {
         struct ali_slab *slab = ali_slab_of(span + i);
 
+        struct word *words = (struct word *)(void *)slab;
+        size_t k;
+
         atomic_store_explicit(&slab->owner, NULL, memory_order_release);
+        ali_poke(slab->kind, ALI_KIND_NONE);
         atomic_store_explicit(&slab->holder, NULL, memory_order_release);
-        memset((char *)slab + sizeof slab->owner, 0,
-               offsetof(struct ali_slab, holder) - sizeof slab->owner);
+        for (k = 1; k < offsetof(struct ali_slab, holder) / sizeof *words; k++)
+            __atomic_store_n(&words[k].bits, 0, __ATOMIC_RELEASE);
         atomic_store_explicit(&slab->mode, ALI_MODE_ACTIVE, memory_order_relaxed);
-        slab->part = 0;
+        ali_poke(slab->part, 0);
     }
 }
 
@@ -252,15 +278,30 @@ void ali_slab_discard(struct ali_slab *slab)
     return_span(b->heap, ali_slab_span(slab));
 }
 
+/* Some thread purges the slab, whose link is open: it will put it into the inbox afterwards. False:
+ * it has finished already. acq_rel, also where it is WANTED before: with the exchange in
+ * ali_slab_purge, which comes after this and then finds the link open. */
+static bool want(struct ali_slab *slab)
+{
+    uint8_t mode = atomic_load_explicit(&slab->mode, memory_order_relaxed);
+
+    while (mode != ALI_MODE_PARKED)
+        if (atomic_compare_exchange_weak_explicit(&slab->mode, &mode, ALI_MODE_WANTED,
+                                                  memory_order_acq_rel, memory_order_relaxed))
+            return true;
+    return false;
+}
+
 /* The states are all 0, and only we could change that. False when the slab cannot go now: it is in
- * an inbox (draining will bring us here again) or being purged. */
+ * an inbox, or will be when it has been purged. Draining will bring us here again. */
 static bool retire(struct ali_block *b, struct ali_slab *slab)
 {
     if (!ali_slab_close(slab))
         return false;
-    if (!activate(slab)) {
+    while (!activate(slab)) {
         ali_slab_open(slab); /* the caller arms it, which looks at what was missed */
-        return false;
+        if (want(slab) || !ali_slab_close(slab))
+            return false;
     }
     if (slab->listed)
         ali_slab_unlist(b, slab);
@@ -367,7 +408,8 @@ static struct ali_slab *take_from_parked(struct ali_block *b, unsigned class_ind
     return slab;
 }
 
-static struct ali_slab *take_new(struct ali_block *b, unsigned class_index)
+/* *is_short: there is no memory for one, and the heap's own limit is not why. */
+static struct ali_slab *take_new(struct ali_block *b, unsigned class_index, bool *is_short)
 {
     unsigned slices = ali_classes[class_index].slices;
     struct ali_span_request want = {.slices = slices + ali_guard_slices(), .align_slices = 1};
@@ -383,31 +425,42 @@ static struct ali_slab *take_new(struct ali_block *b, unsigned class_index)
         span = ali_span_alloc(&want, &zero);
         if (span == NULL) {
             ali_heap_uncharge(b->heap, want.slices << ALI_SLICE_SHIFT);
+            *is_short = true;
             return NULL;
         }
         ali_heap_enlist(b->heap, span);
         ali_guard_slab(b, span, slices);
     }
     slab = make_slab(b, span, class_index, zero);
-    if (slab == NULL)
+    if (slab == NULL) {
         return_span(b->heap, span);
+        *is_short = true;
+    }
+    return slab;
+}
+
+static struct ali_slab *take_any(struct ali_block *b, unsigned class_index, bool *is_short)
+{
+    struct ali_slab *slab = take_partial(b, class_index);
+
+    if (slab == NULL)
+        slab = take_from_parked(b, class_index);
+    if (slab == NULL)
+        slab = take_new(b, class_index, is_short);
     return slab;
 }
 
 bool ali_slot_acquire(struct ali_block *b, unsigned class_index, const struct ali_request *request)
 {
     struct ali_slab *slab;
+    bool is_short = false;
 
     (void)request;
     ali_inbox_drain(b);
-    slab = take_partial(b, class_index);
-    if (slab == NULL)
-        slab = take_from_parked(b, class_index);
-    if (slab == NULL)
-        slab = take_new(b, class_index);
-    if (slab == NULL && (b->empty_count > 0 || b->large_count > 0)) {
-        ali_block_release_kept(b);
-        slab = take_new(b, class_index);
+    slab = take_any(b, class_index, &is_short);
+    if (slab == NULL && is_short) {
+        ali_heap_make_room(b);
+        slab = take_any(b, class_index, &is_short);
     }
     if (slab == NULL)
         return false;

@@ -9,23 +9,35 @@
  * Who writes what: the first line is constant while the slab lives, except trigger, which the
  * owner's thread changes; the second line's atomics are written by any thread. Those outlive the
  * slab: a late publisher may touch them when the slice has become something else, so nothing else
- * ever stands there. */
+ * ever stands there.
+ *
+ * Who reads what: frees of live blocks read the constants plainly, as the block came to them after
+ * the slab was made. Whoever walks the heap, or holds a pointer that may be no block, may meet a
+ * slab that is being made or going, and reads them by ali_slab_look(). */
 #ifndef ALI_HEAP_SLAB_H
 #define ALI_HEAP_SLAB_H
 
+#include "core/observe.h"
 #include "heap/classes.h"
 
 struct ali_block;
 struct allot_heap;
 
+/* Words that one thread may change while others look: some value that the word has had. */
+#define ali_peek(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
+#define ali_poke(word, value) __atomic_store_n(&(word), value, __ATOMIC_RELAXED)
+/* Counters of one thread. */
+#define ali_count(word, more) ali_poke(word, (word) + (more))
+
 enum ali_state {
     ALI_STATE_FREE = 0,
     ALI_STATE_LIVE = 1,
-    ALI_STATE_WATCHED =
-        2,              /* live, but leaves the fast path: observed, and hardened if blocks are */
-    ALI_STATE_HELD = 3, /* being freed, or freed and waiting in the quarantine */
-    ALI_STATE_HARDENED = 4, /* live, leaves the fast path, not observed */
-    ALI_STATE_NEVER = 0xff  /* behind the last block of a slab */
+    ALI_STATE_HELD = 3,       /* being freed, or freed and waiting in the quarantine */
+    ALI_STATE_HARDENED = 4,   /* live, leaves the fast path, not observed */
+    ALI_STATE_WATCHED = 0x40, /* live, leaves the fast path: observed in turn 1, 2 ... of
+                                 core/observe.h, and hardened if blocks are */
+    ALI_STATE_WATCHED_END = ALI_STATE_WATCHED + ALI_OBSERVER_TURNS,
+    ALI_STATE_NEVER = 0xff /* behind the last block of a slab */
 };
 
 enum ali_slab_kind {
@@ -38,11 +50,13 @@ enum ali_slab_kind {
 
 /* Who may hand out blocks of a slab, or take its pages. Changed by compare-and-swap only, on slow
  * paths: PARKED -> ACTIVE (its owner takes it into a slot, or is about to release it),
- * ACTIVE -> PARKED (owner), PARKED -> PURGING -> PARKED (any thread). */
+ * ACTIVE -> PARKED (owner), PARKED -> PURGING -> PARKED (any thread), PURGING -> WANTED (owner, who
+ * could not release it) -> PARKED (who purges, and then tells the owner). */
 enum ali_slab_mode {
-    ALI_MODE_ACTIVE, /* its owner may hand out blocks any moment; also: no slab at all */
-    ALI_MODE_PARKED, /* nobody hands out its blocks */
-    ALI_MODE_PURGING /* some thread is giving back pages that hold no live block */
+    ALI_MODE_ACTIVE,  /* its owner may hand out blocks any moment; also: no slab at all */
+    ALI_MODE_PARKED,  /* nobody hands out its blocks */
+    ALI_MODE_PURGING, /* some thread is giving back pages that hold no live block */
+    ALI_MODE_WANTED   /* the same, and nothing is live: the owner waits to release it */
 };
 
 /* Whether a publisher of frees may put the slab on its holder's inbox. The holder changes while
@@ -115,6 +129,26 @@ ALI_INLINE struct ali_large *ali_large_of(struct ali_span *s)
     return (struct ali_large *)s->client;
 }
 
+/* What a slab was at some moment. */
+struct ali_look {
+    uint8_t *states;
+    const struct ali_class *class;
+};
+
+/* False when there is no slab. */
+ALI_INLINE bool ali_slab_look(const struct ali_slab *s, struct ali_look *look)
+{
+    /* acquire: pairs with the release in make_slab. The states are read again, as the slab may
+     * have become one of another class between. */
+    uint8_t kind = __atomic_load_n(&s->kind, __ATOMIC_ACQUIRE);
+
+    if (kind != ALI_KIND_SLAB && kind != ALI_KIND_WIDE)
+        return false;
+    look->states = __atomic_load_n(&s->states, __ATOMIC_ACQUIRE);
+    look->class = &ali_classes[__atomic_load_n(&s->class_index, __ATOMIC_ACQUIRE)];
+    return look->states != NULL && ali_peek(s->states) == look->states;
+}
+
 ALI_INLINE struct ali_span *ali_slab_span(const void *slab)
 {
     return (struct ali_span *)(uintptr_t)slab;
@@ -179,9 +213,14 @@ ALI_INLINE void ali_state_set(uint8_t *state, uint8_t value)
     atomic_store_explicit((_Atomic(uint8_t) *)state, value, memory_order_relaxed);
 }
 
+ALI_INLINE bool ali_state_is_watched(uint8_t state)
+{
+    return state >= ALI_STATE_WATCHED && state < ALI_STATE_WATCHED_END;
+}
+
 ALI_INLINE bool ali_state_is_live(uint8_t state)
 {
-    return state == ALI_STATE_LIVE || state == ALI_STATE_WATCHED || state == ALI_STATE_HARDENED;
+    return state == ALI_STATE_LIVE || state == ALI_STATE_HARDENED || ali_state_is_watched(state);
 }
 
 #endif

@@ -26,21 +26,25 @@ static void add_thread(struct allot_stats *stats, const struct ali_block *b, siz
 
 static void add_slab(struct allot_stats *stats, const struct ali_slab *slab)
 {
-    struct allot_class_stats *class = &stats->classes[slab->class_index];
     const struct ali_block *b = atomic_load_explicit(&slab->holder, memory_order_acquire);
-    size_t used = ali_states_used(slab) - ali_quarantine_states(slab);
-    size_t live_bytes = used * slab->block_bytes;
-    size_t free_bytes = (slab->count - used) * slab->block_bytes;
+    struct allot_class_stats *class;
+    struct ali_look look;
+    size_t used, unused;
 
+    if (!ali_slab_look(slab, &look))
+        return;
+    class = &stats->classes[look.class - ali_classes];
+    used = ali_look_live(&look);
+    unused = look.class->count - used;
     class->slabs++;
     class->live_blocks += used;
-    class->free_blocks += slab->count - used;
+    class->free_blocks += unused;
     stats->live_blocks += used;
-    stats->live_bytes += live_bytes;
+    stats->live_bytes += used * look.class->block_bytes;
     if (used != 0)
-        stats->partly_used_bytes += free_bytes;
+        stats->partly_used_bytes += unused * look.class->block_bytes;
     if (b != NULL)
-        add_thread(stats, b, live_bytes, free_bytes);
+        add_thread(stats, b, used * look.class->block_bytes, unused * look.class->block_bytes);
 }
 
 static bool add_span(struct ali_span *span, void *arg)
@@ -48,17 +52,16 @@ static bool add_span(struct ali_span *span, void *arg)
     struct allot_stats *stats = arg;
     const struct ali_large *large = ali_large_of(span);
 
-    if (large->kind != ALI_KIND_LARGE) {
+    if (ali_peek(large->kind) != ALI_KIND_LARGE) {
         add_slab(stats, ali_slab_of(span));
         return true;
     }
-    if (atomic_load_explicit(&large->state, memory_order_acquire) == ALI_STATE_FREE ||
-        atomic_load_explicit(&large->state, memory_order_acquire) == ALI_STATE_HELD)
+    if (!ali_state_is_live(atomic_load_explicit(&large->state, memory_order_acquire)))
         return true;
     stats->live_blocks++;
-    stats->live_bytes += large->bytes;
+    stats->live_bytes += ali_peek(large->bytes);
     stats->large_blocks++;
-    stats->large_bytes += large->bytes;
+    stats->large_bytes += ali_peek(large->bytes);
     return true;
 }
 
@@ -71,11 +74,11 @@ static void add_blocks(struct allot_stats *stats, struct allot_heap *h, uint64_t
     unsigned i;
 
     for (b = atomic_load_explicit(&h->blocks, memory_order_acquire); b != NULL; b = b->next_all) {
-        stats->large_allocs += b->large_allocs;
-        *asked += b->asked_bytes;
-        *given += b->asked_given_bytes;
+        stats->large_allocs += ali_peek(b->large_allocs);
+        *asked += ali_peek(b->asked_bytes);
+        *given += ali_peek(b->asked_given_bytes);
         for (i = 0; i < ALI_CLASS_COUNT; i++)
-            stats->classes[i].refills += b->refills[i];
+            stats->classes[i].refills += ali_peek(b->refills[i]);
     }
 }
 
@@ -124,10 +127,10 @@ allot_status allot_stats_get(struct allot_stats *stats)
     ali_span_stats(&spans);
     add_process(stats, &spans);
     stats->misuses = ali_misuse_count();
-    stats->limit_bytes = (size_t)ali_options.limit_bytes;
+    stats->limit_bytes = spans.limit_bytes;
     if (given != 0 && asked < given)
         stats->slack_bytes = (size_t)((double)(stats->live_bytes - stats->large_bytes) *
                                       (double)(given - asked) / (double)given);
-    stats->peak_live_bytes = ali_max(spans.peak_used_bytes, stats->live_bytes);
+    stats->peak_live_bound_bytes = ali_max(spans.peak_used_bytes, stats->live_bytes);
     return 0;
 }

@@ -17,6 +17,14 @@ struct ali_pool ali_block_pool = ALI_POOL_INIT((sizeof(struct ali_block) + ALI_L
 
 /* --- the parked list ---------------------------------------------------------------------- */
 
+/* *at is b, in its heap's list. */
+static void unpark_locked(struct ali_block **at, struct ali_block *b)
+{
+    *at = b->next_parked;
+    atomic_fetch_sub_explicit(&b->heap->parked_count, 1, memory_order_relaxed);
+    atomic_store_explicit(&b->thread, b, memory_order_release);
+}
+
 struct ali_block *ali_parked_take(struct allot_heap *heap)
 {
     struct ali_block *b;
@@ -25,11 +33,8 @@ struct ali_block *ali_parked_take(struct allot_heap *heap)
         return NULL;
     ali_lock(&heap->lock);
     b = ali_heap_is_alive(heap) ? heap->parked : NULL;
-    if (b != NULL) {
-        heap->parked = b->next_parked;
-        atomic_fetch_sub_explicit(&heap->parked_count, 1, memory_order_relaxed);
-        atomic_store_explicit(&b->thread, b, memory_order_release);
-    }
+    if (b != NULL)
+        unpark_locked(&heap->parked, b);
     ali_unlock(&heap->lock);
     if (b != NULL && b->stale)
         ali_block_rebuild(b);
@@ -38,7 +43,7 @@ struct ali_block *ali_parked_take(struct allot_heap *heap)
 
 bool ali_parked_take_this(struct ali_block *b)
 {
-    struct allot_heap *heap = b->heap;
+    struct allot_heap *heap = ali_peek(b->heap);
     struct ali_block **at;
 
     ali_lock(&heap->lock);
@@ -48,9 +53,7 @@ bool ali_parked_take_this(struct ali_block *b)
         ali_unlock(&heap->lock);
         return false;
     }
-    *at = b->next_parked;
-    atomic_fetch_sub_explicit(&heap->parked_count, 1, memory_order_relaxed);
-    atomic_store_explicit(&b->thread, b, memory_order_release);
+    unpark_locked(at, b);
     ali_unlock(&heap->lock);
     if (b->stale)
         ali_block_rebuild(b);
@@ -85,6 +88,16 @@ void ali_parked_give(struct ali_block *b)
 
 /* --- making and taking -------------------------------------------------------------------- */
 
+/* All but the inbox, and `heap`: a thread that is late with a push to the block that was here
+ * before may read it (ali_parked_take_this), and must find some heap. */
+static void clear_block(struct ali_block *b)
+{
+    size_t heap_end = offsetof(struct ali_block, heap) + sizeof b->heap;
+
+    memset(b, 0, offsetof(struct ali_block, heap));
+    memset((char *)b + heap_end, 0, offsetof(struct ali_block, inbox) - heap_end);
+}
+
 static struct ali_block *make_block(struct allot_heap *heap)
 {
     struct ali_block *b;
@@ -100,9 +113,9 @@ static struct ali_block *make_block(struct allot_heap *heap)
         ali_error_set(ALLOT_LAYER_OS, ALLOT_CAUSE_OS, 12 /* ENOMEM */);
         return NULL;
     }
-    memset(b, 0, offsetof(struct ali_block, inbox));
+    clear_block(b);
     atomic_store_explicit(&b->thread, b, memory_order_relaxed);
-    b->heap = heap;
+    ali_poke(b->heap, heap);
     b->heap_generation = atomic_load_explicit(&heap->generation, memory_order_relaxed);
     for (i = 0; i < ALI_CLASS_COUNT; i++)
         b->slots[i].block_bytes = ali_classes[i].block_bytes;
@@ -226,19 +239,62 @@ void ali_block_quiesce(struct ali_block *b)
     ali_block_release_kept(b);
 }
 
-/* O(1), and the slabs stay in their slots: the heap may be destroyed at this very moment. */
+/* Another thread may destroy the heap at any moment, as this one is in no call on it: a block of
+ * one is touched only while it is its own holder, which destroying waits for (object.c). */
+static bool hold(struct ali_block *b)
+{
+    struct allot_heap *heap = b->heap;
+    bool alive;
+
+    ali_lock(&heap->lock);
+    alive = ali_heap_is_alive(heap) && !atomic_load_explicit(&b->destroyed, memory_order_relaxed);
+    if (alive)
+        atomic_store_explicit(&b->thread, b, memory_order_release);
+    ali_unlock(&heap->lock);
+    return alive;
+}
+
+void ali_thread_quiesce(void)
+{
+    struct ali_block *self = ali_self;
+    struct ali_block *b;
+
+    ali_inbox_drain(self);
+    ali_block_quiesce(self);
+    for (b = self->next_of_thread; b != NULL; b = b->next_of_thread) {
+        if (!hold(b))
+            continue;
+        ali_inbox_drain(b);
+        ali_block_quiesce(b);
+        atomic_store_explicit(&b->thread, self, memory_order_release);
+    }
+}
+
+/* The slabs stay in their slots: that would take a while, and the next who has the block needs
+ * them. The inbox is looked at once more, as in ali_parked_give: nobody else would. Under the lock,
+ * since afterwards the heap may be destroyed. */
 static void leave_heap(struct ali_block *b)
 {
     struct allot_heap *heap = b->heap;
     bool destroyed;
+    bool again = false;
 
     ali_lock(&heap->lock);
     destroyed = atomic_load_explicit(&b->destroyed, memory_order_relaxed);
-    if (!destroyed)
+    if (!destroyed) {
         park_locked(b);
+        again = atomic_fetch_add_explicit(&b->inbox, 0, memory_order_acq_rel) != 0 &&
+                ali_heap_is_alive(heap);
+        if (again)
+            unpark_locked(&heap->parked, b);
+    }
     ali_unlock(&heap->lock);
     if (destroyed)
         ali_pool_give(&ali_block_pool, b);
+    if (again) {
+        ali_inbox_drain(b);
+        ali_parked_give(b);
+    }
 }
 
 static void forget_heaps(struct ali_block *self)

@@ -1,7 +1,10 @@
 /* Walking: every span of a heap, every block of a span; statistics; giving memory back. */
 #include "heap/internal.h"
+#include "heap/mask.h"
 
 #include "allot/stats.h"
+
+#include <errno.h>
 
 /* --- spans -------------------------------------------------------------------------------- */
 
@@ -10,13 +13,13 @@ static struct allot_heap *heap_of_span(struct ali_span *span)
     struct ali_slab *slab = ali_slab_of(span);
     struct ali_block *b;
 
-    switch (slab->kind) {
+    switch (ali_peek(slab->kind)) {
     case ALI_KIND_SLAB:
     case ALI_KIND_WIDE:
         b = atomic_load_explicit(&slab->holder, memory_order_acquire);
-        return b == NULL ? NULL : b->heap;
+        return b == NULL ? NULL : ali_peek(b->heap);
     case ALI_KIND_LARGE:
-        return ali_large_of(span)->heap;
+        return ali_peek(ali_large_of(span)->heap);
     default:
         return NULL;
     }
@@ -34,6 +37,18 @@ bool ali_heap_each_span(struct allot_heap *h, bool (*each)(struct ali_span *span
     return true;
 }
 
+/* Never more than there are blocks, even of a slab that was made anew meanwhile. */
+unsigned ali_look_live(const struct ali_look *look)
+{
+    unsigned count = look->class->count;
+    unsigned unused = ali_quarantine_states(look);
+    unsigned i;
+
+    for (i = 0; i < count; i += ALI_WORD_BLOCKS)
+        unused += ali_bit_count(ali_states_free_mask(look->states + i));
+    return count - (unsigned)ali_min(unused, count);
+}
+
 /* --- blocks ------------------------------------------------------------------------------- */
 
 struct visit {
@@ -44,19 +59,22 @@ struct visit {
 static bool visit_span(struct ali_span *span, void *arg)
 {
     const struct visit *v = arg;
-    struct ali_slab *slab = ali_slab_of(span);
+    char *block = ali_span_base(span);
+    struct ali_look look;
     unsigned i;
 
-    if (slab->kind == ALI_KIND_LARGE) {
+    if (ali_peek(ali_slab_of(span)->kind) == ALI_KIND_LARGE) {
         const struct ali_large *large = ali_large_of(span);
 
         if (!ali_state_is_live(atomic_load_explicit(&large->state, memory_order_acquire)))
             return true;
-        return v->fn(ali_span_base(span), large->bytes, v->arg);
+        return v->fn(block, ali_peek(large->bytes), v->arg);
     }
-    for (i = 0; i < slab->count; i++)
-        if (ali_state_is_live(ali_state_get(slab->states + i)) &&
-            !v->fn(ali_slab_base(slab) + (size_t)i * slab->block_bytes, slab->block_bytes, v->arg))
+    if (!ali_slab_look(ali_slab_of(span), &look))
+        return true;
+    for (i = 0; i < look.class->count; i++, block += look.class->block_bytes)
+        if (ali_state_is_live(ali_state_get(look.states + i)) &&
+            !v->fn(block, look.class->block_bytes, v->arg))
             return false;
     return true;
 }
@@ -65,27 +83,31 @@ bool allot_heap_walk(allot_heap *heap, allot_heap_visit_fn visit, void *arg)
 {
     struct visit v = {.fn = visit, .arg = arg};
 
-    return ali_heap_each_span(heap == NULL ? &ali_default_heap : heap, visit_span, &v);
+    heap = ali_heap_meant(heap, ALI_CALL_HEAP_WALK, __builtin_return_address(0));
+    return heap != NULL && ali_heap_each_span(heap, visit_span, &v);
 }
 
 static bool add_span(struct ali_span *span, void *arg)
 {
     struct allot_heap_stats *stats = arg;
-    struct ali_slab *slab = ali_slab_of(span);
+    struct ali_look look;
     unsigned used;
 
     stats->spans_bytes += ali_span_slices(span) << ALI_SLICE_SHIFT;
-    if (slab->kind == ALI_KIND_LARGE) {
-        if (ali_state_is_live(
-                atomic_load_explicit(&ali_large_of(span)->state, memory_order_acquire))) {
+    if (ali_peek(ali_slab_of(span)->kind) == ALI_KIND_LARGE) {
+        const struct ali_large *large = ali_large_of(span);
+
+        if (ali_state_is_live(atomic_load_explicit(&large->state, memory_order_acquire))) {
             stats->live_blocks++;
-            stats->live_bytes += ali_large_of(span)->bytes;
+            stats->live_bytes += ali_peek(large->bytes);
         }
         return true;
     }
-    used = ali_states_used(slab) - ali_quarantine_states(slab);
+    if (!ali_slab_look(ali_slab_of(span), &look))
+        return true;
+    used = ali_look_live(&look);
     stats->live_blocks += used;
-    stats->live_bytes += (size_t)used * slab->block_bytes;
+    stats->live_bytes += (size_t)used * look.class->block_bytes;
     return true;
 }
 
@@ -93,21 +115,23 @@ allot_status allot_heap_stats_get(allot_heap *heap, struct allot_heap_stats *sta
 {
     struct ali_span_stats spans;
 
-    if (heap == NULL)
-        heap = &ali_default_heap;
     memset(stats, 0, sizeof *stats);
+    heap = ali_heap_meant(heap, ALI_CALL_HEAP_STATS, __builtin_return_address(0));
+    if (heap == NULL)
+        return -EINVAL;
     ali_heap_each_span(heap, add_span, stats);
     stats->peak_spans_bytes = atomic_load_explicit(&heap->peak_bytes, memory_order_relaxed);
     stats->limit_bytes = atomic_load_explicit(&heap->limit_bytes, memory_order_relaxed);
     if (ali_heap_is_default(heap)) {
         ali_span_stats(&spans);
         stats->peak_spans_bytes = spans.peak_used_bytes;
-        stats->limit_bytes = ali_options.limit_bytes;
+        stats->limit_bytes = spans.limit_bytes;
     }
     return 0;
 }
 
-/* Only what is mapped is asked for: most of a sparse region is not. */
+/* Only what is mapped is asked for: most of a sparse region is not. Without the lock of the span
+ * layer, which is not held across a system call: each slice is as it was at some moment. */
 size_t ali_heap_resident_bytes(void)
 {
     size_t limit = atomic_load_explicit(&ali_region.limit_bytes, memory_order_acquire);
@@ -115,10 +139,10 @@ size_t ali_heap_resident_bytes(void)
     uintptr_t from, to;
 
     for (from = 0; from < limit; from = to) {
-        bool mapped = ali_span_at(from)->backing != ALI_BACKING_NONE;
+        bool mapped = ali_backing_peek(ali_span_at(from)) != ALI_BACKING_NONE;
 
         for (to = from; to < limit; to += ALI_SLICE_BYTES)
-            if ((ali_span_at(to)->backing != ALI_BACKING_NONE) != mapped)
+            if ((ali_backing_peek(ali_span_at(to)) != ALI_BACKING_NONE) != mapped)
                 break;
         if (mapped)
             resident += ali_os_resident_bytes((const char *)ali_region.base + from, to - from);
@@ -131,14 +155,14 @@ size_t ali_heap_resident_bytes(void)
 static bool purge_span(struct ali_span *span, void *arg)
 {
     size_t *purged = arg;
-    uint8_t kind = ali_slab_of(span)->kind;
+    uint8_t kind = ali_peek(ali_slab_of(span)->kind);
 
     if (kind == ALI_KIND_SLAB || kind == ALI_KIND_WIDE)
         *purged += ali_slab_purge(ali_slab_of(span));
     return true;
 }
 
-static void release_parked(struct allot_heap *h)
+void ali_heap_release_parked(struct allot_heap *h)
 {
     uint32_t left = atomic_load_explicit(&h->parked_count, memory_order_relaxed);
     struct ali_block *done = NULL;
@@ -157,6 +181,22 @@ static void release_parked(struct allot_heap *h)
     }
 }
 
+void ali_heap_make_room(struct ali_block *b)
+{
+    struct allot_heap *h;
+
+    if (ali_thread_is_attached()) {
+        ali_remote_flush(ali_self);
+        ali_thread_quiesce();
+    }
+    if (b != NULL) {
+        ali_inbox_drain(b);
+        ali_block_quiesce(b);
+    }
+    for (h = ali_heap_first(); h != NULL; h = h->next)
+        ali_heap_release_parked(h);
+}
+
 size_t allot_trim(size_t keep_bytes)
 {
     size_t purged = 0;
@@ -170,7 +210,7 @@ size_t allot_trim(size_t keep_bytes)
         ali_block_release_kept(ali_self);
     }
     for (h = ali_heap_first(); h != NULL; h = h->next) {
-        release_parked(h);
+        ali_heap_release_parked(h);
         ali_heap_each_span(h, purge_span, &purged);
     }
     return purged + ali_span_trim(keep_bytes);

@@ -5,7 +5,8 @@
  *   a sample    the countdown of bytes is charged with a whole mask at refill; where it ends
  *               inside the mask, the rest is kept out, and the call that would have taken the next
  *               block misses and is the sample.
- * A watched block has state WATCHED, so its free misses as well. Hardening keeps everything out of
+ * A watched block has a state of its own, one for each turn of an observer, so its free misses as
+ * well, and goes to whom the allocation was told. Hardening keeps everything out of
  * the slots in the same way, and a block that is hardened and not observed is HARDENED. */
 #include "heap/internal.h"
 
@@ -13,10 +14,11 @@
  * from another heap than what it is told of, and a thread that frees may have no block yet. */
 static _Thread_local bool watching __attribute__((tls_model("initial-exec")));
 
-/* The observer that is to see an allocation of this thread; NULL none, or it is its own. */
-static const struct ali_observer *observer_now(void)
+/* The turn of the observer that is to see an allocation of this thread; 0 none, or it is its own.
+ */
+static uint32_t turn_now(void)
 {
-    return watching ? NULL : ali_observer_now();
+    return watching ? 0 : ali_observer_turn_now();
 }
 
 static int64_t next_interval(struct ali_block *b, const struct ali_observer *observer)
@@ -72,23 +74,26 @@ void ali_watch_admit(struct ali_block *b, unsigned class_index, uint64_t bits)
 
     if (ali_unlikely(ali_observer_now() != NULL || ali_hardens_calls()))
         visible = visible_of(b, bits, slot->block_bytes);
-    slot->bits = visible;
-    b->parked_bits[class_index] = bits & ~visible;
+    ali_poke(slot->bits, visible);
+    ali_poke(b->parked_bits[class_index], bits & ~visible);
 }
 
-/* Whether an allocation that missed is to be watched; charges it. */
-static bool is_due(struct ali_block *b, const struct ali_observer *observer, size_t bytes)
+/* The turn in which an allocation that missed is to be watched, 0: it is not; charges it. */
+static uint32_t turn_due(struct ali_block *b, size_t bytes)
 {
+    uint32_t turn = turn_now();
+    const struct ali_observer *observer = ali_observer_at(turn);
+
     if (observer == NULL)
-        return false;
+        return 0;
     arm_for(b, observer);
     if (observer->mean_bytes == 0)
-        return true;
+        return turn;
     b->sample_left -= (int64_t)bytes;
     if (b->sample_left > 0)
-        return false;
+        return 0;
     b->sample_left = next_interval(b, observer);
-    return true;
+    return turn;
 }
 
 /* e^-x for x >= 0 by (1 - x/1024 + ...)^1024; good to 1e-6, far below sampling noise. */
@@ -116,11 +121,13 @@ static uint64_t weight_of(const struct ali_observer *observer, size_t size)
     return p <= 0 ? size : (uint64_t)((double)size / p);
 }
 
-static void tell_allocated(void *p, size_t given_bytes, const struct ali_request *request)
+/* Nobody, when the turn is over. */
+static void tell_allocated(uint32_t turn, void *p, size_t given_bytes,
+                           const struct ali_request *request)
 {
-    const struct ali_observer *observer = observer_now();
+    const struct ali_observer *observer = ali_observer_at(turn);
 
-    if (observer == NULL)
+    if (turn != turn_now() || observer == NULL)
         return;
     watching = true;
     observer->allocated(p, request->size, weight_of(observer, given_bytes), request->caller,
@@ -130,10 +137,10 @@ static void tell_allocated(void *p, size_t given_bytes, const struct ali_request
 
 /* --- taking ------------------------------------------------------------------------------- */
 
-static uint8_t state_for(const struct ali_block *b, bool is_observed)
+static uint8_t state_for(const struct ali_block *b, uint32_t turn)
 {
-    if (is_observed)
-        return ALI_STATE_WATCHED;
+    if (turn != 0)
+        return (uint8_t)(ALI_STATE_WATCHED + turn - 1);
     if (ali_hardens_blocks() && !ali_guard_is_void(b->heap))
         return ALI_STATE_HARDENED;
     return ALI_STATE_LIVE;
@@ -148,7 +155,7 @@ static void prepare(const struct ali_block *b, char *p, size_t block_bytes, bool
         memset(p, 0, request->size);
 }
 
-static char *take_parked(struct ali_block *b, unsigned class_index, bool is_observed,
+static char *take_parked(struct ali_block *b, unsigned class_index, uint32_t turn,
                          const struct ali_request *request)
 {
     struct ali_slot *slot = &b->slots[class_index];
@@ -156,9 +163,9 @@ static char *take_parked(struct ali_block *b, unsigned class_index, bool is_obse
     uint64_t i = ali_harden_pick(b, bits);
     char *p = slot->base + i * slot->block_bytes;
 
-    b->parked_bits[class_index] = 0;
+    ali_poke(b->parked_bits[class_index], 0);
     prepare(b, p, slot->block_bytes, slot->zero, request);
-    ali_state_set(slot->states + i, state_for(b, is_observed));
+    ali_state_set(slot->states + i, state_for(b, turn));
     bits &= ~((uint64_t)1 << i);
     if (bits != 0)
         ali_watch_admit(b, class_index, bits);
@@ -168,11 +175,11 @@ static char *take_parked(struct ali_block *b, unsigned class_index, bool is_obse
 void *ali_watch_take(struct ali_block *b, unsigned class_index, const struct ali_request *request)
 {
     size_t block_bytes = b->slots[class_index].block_bytes;
-    bool is_observed = is_due(b, observer_now(), block_bytes);
-    char *p = take_parked(b, class_index, is_observed, request);
+    uint32_t turn = turn_due(b, block_bytes);
+    char *p = take_parked(b, class_index, turn, request);
 
-    if (is_observed)
-        tell_allocated(p, block_bytes, request);
+    if (turn != 0)
+        tell_allocated(turn, p, block_bytes, request);
     return p;
 }
 
@@ -180,22 +187,22 @@ void ali_watch_take_large(struct ali_block *b, struct ali_span *span, bool zero,
                           const struct ali_request *request)
 {
     struct ali_large *large = ali_large_of(span);
-    bool is_observed = is_due(b, observer_now(), large->bytes);
+    uint32_t turn = turn_due(b, large->bytes);
     char *p = ali_span_base(span);
 
     prepare(b, p, large->bytes, zero, request);
-    atomic_store_explicit(&large->state, state_for(b, is_observed), memory_order_release);
-    if (is_observed)
-        tell_allocated(p, large->bytes, request);
+    atomic_store_explicit(&large->state, state_for(b, turn), memory_order_release);
+    if (turn != 0)
+        tell_allocated(turn, p, large->bytes, request);
 }
 
 /* --- freeing ------------------------------------------------------------------------------ */
 
-static void tell_freed(void *p, size_t bytes, const void *caller)
+static void tell_freed(uint32_t turn, void *p, size_t bytes, const void *caller)
 {
-    const struct ali_observer *observer = observer_now();
+    const struct ali_observer *observer = ali_observer_at(turn);
 
-    if (observer == NULL)
+    if (turn != turn_now() || observer == NULL)
         return;
     watching = true;
     observer->freed(p, bytes, caller, observer->arg);
@@ -206,8 +213,8 @@ bool ali_watch_freed(struct ali_found *f, uint8_t state, enum ali_call call, con
 {
     if (!ali_harden_check(f, true, call, caller))
         return false;
-    if (state == ALI_STATE_WATCHED)
-        tell_freed(f->block, ali_watch_size(f), caller);
+    if (ali_state_is_watched(state))
+        tell_freed(state - ALI_STATE_WATCHED + 1U, f->block, ali_watch_size(f), caller);
     ali_harden_erase(f);
     return true;
 }

@@ -16,7 +16,7 @@ static void call_count(void)
 void ali_backing_set(uint32_t at, uint32_t slices, enum ali_slice_backing backing)
 {
     for (struct ali_span *s = span_of(at), *end = s + slices; s < end; s++)
-        s->backing = (uint8_t)backing;
+        __atomic_store_n(&s->backing, (uint8_t)backing, __ATOMIC_RELAXED);
 }
 
 /* --- map ------------------------------------------------------------------------------------- */

@@ -78,19 +78,18 @@ static void move_finish(uint32_t from, uint32_t slices, uint32_t to, uint32_t to
     ali_lock(&g->lock);
     head_set(to, ALI_SPAN_USED, to_slices);
     g->busy--;
-    g->used -= slices;
     ali_busy_release_locked(from, slices, 0);
     ali_unlock(&g->lock);
 }
 
 /* `to` is BUSY; its first slices are where the move failed. */
-static void move_undo(uint32_t to, uint32_t slices, uint32_t moved)
+static void move_undo(uint32_t to, uint32_t slices, uint32_t moved, uint32_t lent)
 {
     struct ali_span_state *g = &ali_spans;
     bool good = target_settle(to, moved);
 
     ali_lock(&g->lock);
-    g->used -= slices;
+    g->used -= slices - lent;
     if (good) {
         ali_busy_release_locked(to, slices, ali_stamp_now());
     } else {
@@ -114,6 +113,7 @@ struct ali_span *ali_span_move(struct ali_span *from, size_t slices)
         .align = align,
         .phase = ((uint32_t)(ali_region.base >> ALI_SLICE_SHIFT) + at) & (align - 1),
         .order = ali_order_fresh,
+        .lent = old,
     };
     struct ali_span *to;
     bool zero;
@@ -130,7 +130,7 @@ struct ali_span *ali_span_move(struct ali_span *from, size_t slices)
     source_take(at, old, moved);
     if (!move_pages(at, to_at, moved)) {
         source_give(at, old, moved);
-        move_undo(to_at, fit.slices, moved);
+        move_undo(to_at, fit.slices, moved, old);
         return NULL;
     }
     client_clear(at, old);

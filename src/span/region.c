@@ -138,9 +138,7 @@ static void first_spans(void)
     ali_lock(&g->lock);
     ali_free_release_locked(1, FIRST_SLICES, (struct ali_mix){0, 0}, 0);
     ali_unlock(&g->lock);
-    g->limit_slices = UINT64_MAX;
-    if (ali_options.limit_bytes != 0)
-        g->limit_slices = ali_options.limit_bytes >> ALI_SLICE_SHIFT;
+    ali_span_limit_set(ali_options.limit_bytes);
     atomic_store_explicit(&g->huge, ali_options.huge == ALI_HUGE_ALWAYS, memory_order_relaxed);
     /* release: pairs with the acquire of who compares an offset with it */
     atomic_store_explicit(&ali_region.limit_bytes, (size_t)g->frontier << ALI_SLICE_SHIFT,

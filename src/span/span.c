@@ -28,6 +28,29 @@ bool ali_used_charge_locked(uint32_t slices)
     return true;
 }
 
+static void limit_set_locked(uint64_t bytes)
+{
+    ali_spans.limit_bytes = (size_t)bytes;
+    ali_spans.limit_slices = bytes == 0 ? UINT64_MAX : bytes >> ALI_SLICE_SHIFT;
+}
+
+void ali_span_limit_set(uint64_t bytes)
+{
+    ali_lock(&ali_spans.lock);
+    limit_set_locked(bytes);
+    ali_unlock(&ali_spans.lock);
+}
+
+bool ali_span_is_within_limit(size_t more_slices)
+{
+    bool within;
+
+    ali_lock(&ali_spans.lock);
+    within = ali_spans.used + (uint64_t)more_slices <= ali_spans.limit_slices;
+    ali_unlock(&ali_spans.lock);
+    return within;
+}
+
 /* --- take ------------------------------------------------------------------------------------ */
 
 struct take {
@@ -187,7 +210,7 @@ struct ali_span *ali_span_take(const struct ali_fit *fit, enum ali_span_kind kin
     int error = 0;
 
     ali_lock(&g->lock);
-    if (!ali_used_charge_locked(fit->slices)) {
+    if (!ali_used_charge_locked(fit->slices - fit->lent)) {
         ali_unlock(&g->lock);
         ali_span_fail(ALLOT_CAUSE_LIMIT, 0, fit->slices);
         return NULL;
@@ -198,7 +221,7 @@ struct ali_span *ali_span_take(const struct ali_fit *fit, enum ali_span_kind kin
         g->charging--;
     }
     if (error)
-        g->used -= fit->slices;
+        g->used -= fit->slices - fit->lent;
     else if (t.dirty < fit->commit)
         ali_regret_taken_locked(fit->commit - t.dirty);
     ali_unlock(&g->lock);
@@ -241,7 +264,7 @@ static struct ali_mix mark_free(uint32_t at, uint32_t slices, enum ali_slice_bac
         if (s->backing == ALI_BACKING_NONE)
             mix.none++;
         else
-            s->backing = (uint8_t)backing;
+            __atomic_store_n(&s->backing, (uint8_t)backing, __ATOMIC_RELAXED);
     }
     if (backing == ALI_BACKING_DIRTY)
         mix.dirty = slices - mix.none;

@@ -88,6 +88,12 @@ ALI_INLINE void *ali_span_base(const struct ali_span *s)
     return (void *)(ali_region.base + ((uintptr_t)ali_span_index(s) << ALI_SLICE_SHIFT));
 }
 
+/* `backing` for those who read it without the lock, and of spans that are not theirs. */
+ALI_INLINE uint8_t ali_backing_peek(const struct ali_span *s)
+{
+    return __atomic_load_n(&s->backing, __ATOMIC_RELAXED);
+}
+
 ALI_INLINE size_t ali_span_slices(const struct ali_span *s)
 {
     return (uint32_t)atomic_load_explicit(&s->head, memory_order_relaxed);
@@ -128,6 +134,11 @@ void ali_span_shrink(struct ali_span *s, size_t slices);
  * NULL when that cannot be had: `from` is as it was, and the caller copies. */
 struct ali_span *ali_span_move(struct ali_span *from, size_t slices);
 
+/* The limit of the process on USED spans, 0 none; what is in use already stays. */
+void ali_span_limit_set(uint64_t bytes);
+/* Whether so many slices more would be within it at this moment. */
+bool ali_span_is_within_limit(size_t more_slices);
+
 /* Gives pages [offset, offset + bytes) of a USED span back to the OS: they read zero after.
  * True when done. */
 bool ali_span_purge_pages(struct ali_span *s, size_t offset_bytes, size_t bytes);
@@ -144,6 +155,7 @@ size_t ali_span_dirty_bytes(void);
 size_t ali_span_dirty_cap_bytes(void);
 
 struct ali_span_stats {
+    size_t limit_bytes;                 /* of the process, 0 none */
     size_t used_bytes, peak_used_bytes; /* USED spans */
     size_t dirty_bytes;                 /* FREE and dirty */
     size_t mapped_bytes;                /* backing not NONE */

@@ -49,6 +49,7 @@ struct ali_span_state {
     uint32_t charging;        /* threads that are charged for slices they do not have yet */
     uint32_t age_oldest, age_newest;
     uint64_t limit_slices;   /* of the process; UINT64_MAX when there is none */
+    size_t limit_bytes;      /* the same as it was given, 0 none */
     uint64_t purge_retry_ms; /* purging failed: the cap is not enforced before this time */
     /* Regret (purge.c): what was purged a moment ago and is wanted again raises the cap. */
     uint32_t regret_open, regret_slices;
@@ -152,6 +153,7 @@ struct ali_fit {
     uint32_t align, phase; /* (absolute slice number) % align == phase */
     const uint8_t *order;  /* families, in the order of liking */
     enum ali_effort effort;
+    uint32_t lent; /* slices that the caller gives back once it has this: not charged */
 };
 
 extern const uint8_t ali_order_any[ALI_FAMILY_COUNT];

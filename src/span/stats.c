@@ -28,6 +28,7 @@ void ali_span_stats(struct ali_span_stats *stats)
     struct ali_span_state *g = &ali_spans;
 
     ali_lock(&g->lock);
+    stats->limit_bytes = g->limit_bytes;
     stats->used_bytes = slices_bytes(g->used);
     stats->peak_used_bytes = slices_bytes(g->peak_used);
     stats->dirty_bytes = slices_bytes(atomic_load_explicit(&g->dirty, memory_order_relaxed));

@@ -153,8 +153,7 @@ int main(void)
         cmocka_unit_test(class_of_when_asked_for_any_size_is_the_smallest_that_holds_it),
         cmocka_unit_test(classes_when_taken_in_order_rise_in_sixteens_to_the_largest_size),
         cmocka_unit_test(classes_when_a_size_is_rounded_up_waste_at_most_a_quarter),
-        cmocka_unit_test(
-            reciprocal_when_given_any_offset_of_a_slab_tells_block_and_interior),
+        cmocka_unit_test(reciprocal_when_given_any_offset_of_a_slab_tells_block_and_interior),
         cmocka_unit_test(state_bytes_when_an_offset_begins_a_block_reach_it),
         cmocka_unit_test(counts_when_compared_with_the_slab_fill_it),
         cmocka_unit_test(windows_when_laid_over_a_slab_never_cross_a_word),

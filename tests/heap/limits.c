@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <pthread.h>
 
 #include "heap/heap.h"
 #include "heap/recorder.h"
@@ -178,6 +179,163 @@ static void limit_when_blocks_come_and_go_is_never_used_up(void **state)
     allot_heap_destroy(heap);
 }
 
+/* --- what nobody uses does not count ------------------------------------------------------ */
+
+/* Leaves an empty slab in the slot of each class of blocks up to 16 KiB: 3 MiB. */
+static void fill_slots(allot_heap *heap)
+{
+    for (size_t size = 1; size <= ALI_NARROW_MAX; size += 16)
+        allot_heap_free(heap, allot_heap_alloc(heap, size));
+}
+
+static void *fill_slots_and_end(void *heap)
+{
+    fill_slots(heap);
+    return NULL;
+}
+
+static void limit_when_an_ended_thread_kept_slabs_takes_them(void **state)
+{
+    allot_heap *heap = allot_heap_create(&(struct allot_heap_options){.limit_bytes = 4 * ALI_MIB});
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, fill_slots_and_end, heap), 0);
+    pthread_join(thread, NULL);
+    assert_true(stats_of(heap).spans_bytes > 2 * ALI_MIB);
+    assert_non_null(allot_heap_alloc(heap, 3 * ALI_MIB));
+    allot_heap_destroy(heap);
+}
+
+/* A copy would not fit: only what is added may be charged. */
+static void limit_when_a_block_grows_charges_what_is_added(void **state)
+{
+    struct limit l = {.raise_to = 5 * ALI_MIB};
+    struct allot_heap_options options = {
+        .limit_bytes = 4 * ALI_MIB, .on_limit = at_limit, .arg = &l};
+    void *p;
+
+    (void)state;
+    l.heap = allot_heap_create(&options);
+    p = allot_heap_alloc(l.heap, 2 * ALI_MIB);
+    shadow_fill(p, 2 * ALI_MIB, 3);
+    fill_slots(l.heap);
+    assert_int_equal(l.asked, 0);
+    assert_int_equal(allot_heap_realloc(l.heap, &p, 3 * ALI_MIB), 0); /* the slots are emptied */
+    assert_int_equal(l.asked, 0);
+    assert_int_equal(allot_heap_realloc(l.heap, &p, 5 * ALI_MIB), 0); /* the callback raises it */
+    assert_int_equal(l.asked, 1);
+    assert_int_equal(allot_heap_realloc(l.heap, &p, 6 * ALI_MIB), -ENOMEM); /* and refuses, once */
+    assert_int_equal(l.asked, 2);
+    assert_int_equal(allot_last_error().cause, ALLOT_CAUSE_LIMIT);
+    assert_true(shadow_is_intact(p, 2 * ALI_MIB, 2 * ALI_MIB, 3));
+    assert_int_equal(allot_heap_realloc(l.heap, &p, 2 * ALI_MIB), 0);
+    assert_in_range(stats_of(l.heap).spans_bytes, 2 * ALI_MIB, 2 * ALI_MIB + 6 * ALI_SLICE_BYTES);
+    allot_heap_destroy(l.heap);
+}
+
+/* --- the limit of the process ------------------------------------------------------------- */
+
+static size_t process_bytes(void)
+{
+    struct allot_stats stats;
+
+    (void)allot_stats_get(&stats);
+    return stats.spans_bytes;
+}
+
+static void limit_process(size_t bytes)
+{
+    struct allot_stats stats;
+    struct allot_heap_stats of_heap;
+
+    allot_heap_set_limit(NULL, bytes);
+    (void)allot_stats_get(&stats);
+    (void)allot_heap_stats_get(NULL, &of_heap);
+    unit_child_require(stats.limit_bytes == bytes && of_heap.limit_bytes == bytes);
+}
+
+static void reach_process_limit(void *arg)
+{
+    allot_heap *heap = allot_heap_create(NULL);
+    void *p = NULL;
+
+    (void)arg;
+    limit_process(process_bytes() + ALI_MIB);
+    unit_child_require(allot_heap_alloc(NULL, 2 * ALI_MIB) == NULL && errno == ENOMEM);
+    unit_child_require(allot_last_error().cause == ALLOT_CAUSE_LIMIT);
+    unit_child_require(allot_heap_alloc(heap, 2 * ALI_MIB) == NULL);
+    unit_child_require(allot_heap_realloc(heap, &p, 2 * ALI_MIB) == -ENOMEM && p == NULL);
+    limit_process(0);
+    unit_child_require(allot_heap_alloc(NULL, 2 * ALI_MIB) != NULL);
+    unit_child_require(allot_heap_alloc(heap, 2 * ALI_MIB) != NULL);
+}
+
+static void process_limit_when_set_at_run_time_is_kept(void **state)
+{
+    (void)state;
+    assert_true(unit_succeeded(unit_in_child(reach_process_limit, NULL)));
+}
+
+static void use_all_slots(void *arg)
+{
+    allot_heap *heap = allot_heap_create(NULL);
+    char *p, *q;
+    void *grows = allot_heap_alloc(NULL, 2 * ALI_MIB);
+
+    (void)arg;
+    fill_slots(NULL);
+    fill_slots(heap);
+    limit_process(process_bytes());
+    p = allot_heap_alloc(NULL, 4 * ALI_MIB); /* more than the slots of one heap have */
+    unit_child_require(p != NULL);
+    memset(p, 1, 4 * ALI_MIB);
+    allot_heap_free(NULL, p);
+    fill_slots(NULL);
+    limit_process(process_bytes());
+    q = allot_heap_alloc(heap, 20000); /* a wide slab */
+    unit_child_require(q != NULL);
+    limit_process(0);
+    fill_slots(heap);
+    limit_process(process_bytes());
+    unit_child_require(allot_heap_realloc(NULL, &grows, 4 * ALI_MIB) == 0);
+    allot_heap_free(heap, q);
+    allot_heap_destroy(heap);
+}
+
+static void process_limit_when_slots_hold_free_slabs_empties_them(void **state)
+{
+    (void)state;
+    assert_true(unit_succeeded(unit_in_child(use_all_slots, NULL)));
+}
+
+/* Old and new place together are above the limit, but pages are never at both. */
+static void move_below_the_limit(void *arg)
+{
+    void *p = allot_heap_alloc(NULL, 40 * ALI_MIB);
+    void *behind = allot_heap_alloc(NULL, 3 * ALI_MIB);
+    void *was = p;
+
+    (void)arg;
+    unit_child_require(p != NULL && behind != NULL);
+    shadow_fill(p, 40 * ALI_MIB, 5);
+    limit_process(70 * ALI_MIB);
+    unit_child_require(allot_heap_realloc(NULL, &p, 60 * ALI_MIB) == 0 && p != was);
+    unit_child_require(shadow_is_intact(p, 40 * ALI_MIB, 40 * ALI_MIB, 5));
+    unit_child_require(process_bytes() <= 64 * ALI_MIB);
+    unit_child_require(ali_span_valid());
+    unit_child_require(allot_heap_realloc(NULL, &p, 80 * ALI_MIB) == -ENOMEM);
+    unit_child_require(shadow_is_intact(p, 40 * ALI_MIB, 40 * ALI_MIB, 5));
+    allot_heap_free(NULL, p);
+    unit_child_require(process_bytes() <= 4 * ALI_MIB);
+}
+
+static void process_limit_when_a_block_moves_counts_it_once(void **state)
+{
+    (void)state;
+    assert_true(unit_succeeded(unit_in_child(move_below_the_limit, NULL)));
+}
+
 /* --- requests ----------------------------------------------------------------------------- */
 
 static void request_when_it_makes_no_sense_is_refused(void **state)
@@ -219,6 +377,11 @@ int main(void)
         TEST(limit_when_the_callback_allocates_loses_nothing),
         TEST(limit_when_a_block_grows_past_it_keeps_the_block),
         TEST(limit_when_blocks_come_and_go_is_never_used_up),
+        TEST(limit_when_an_ended_thread_kept_slabs_takes_them),
+        TEST(limit_when_a_block_grows_charges_what_is_added),
+        TEST(process_limit_when_set_at_run_time_is_kept),
+        TEST(process_limit_when_slots_hold_free_slabs_empties_them),
+        TEST(process_limit_when_a_block_moves_counts_it_once),
         TEST(request_when_it_makes_no_sense_is_refused),
     };
 

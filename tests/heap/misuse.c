@@ -3,7 +3,7 @@
 
 #include <sys/mman.h>
 
-#include "heap/heap.h"
+#include "heap/internal.h"
 #include "heap/recorder.h"
 
 /* One of each way that blocks are kept: narrow slabs, wide ones, large with a kept span, large
@@ -102,6 +102,26 @@ static void free_when_every_block_of_many_slabs_is_freed_twice_tells_each(void *
     for (int i = 1; i < BLOCKS; i += 2)
         give(blocks[i]);
     assert_nothing_recorded();
+}
+
+/* Two threads free a block; the second has found it live before the first was done. */
+static void free_when_another_thread_was_faster_is_a_double_free(void **state)
+{
+    (void)state;
+    FOR_EACH_SIZE(i)
+    {
+        struct ali_found found;
+        char *keep = take(sizes[i]);
+        char *p = take(sizes[i]);
+        size_t before = live_blocks();
+
+        assert_true(ali_find_live(p, &found));
+        give(p);
+        ali_heap_free_found(&found, ALI_CALL_FREE, NULL);
+        assert_recorded(ALLOT_MISUSE_DOUBLE_FREE, ALLOT_PLACE_FREED_BLOCK, p);
+        assert_int_equal(live_blocks(), before - 1);
+        give(keep);
+    }
 }
 
 static void realloc_and_usable_when_the_block_was_freed_tell_so(void **state)
@@ -356,6 +376,7 @@ int main(void)
         TEST(free_when_done_twice_in_a_row_is_a_double_free),
         TEST(free_when_done_twice_with_others_between_is_a_double_free),
         TEST(free_when_every_block_of_many_slabs_is_freed_twice_tells_each),
+        TEST(free_when_another_thread_was_faster_is_a_double_free),
         TEST(realloc_and_usable_when_the_block_was_freed_tell_so),
         TEST(free_when_inside_a_live_block_names_the_block),
         TEST(free_when_inside_a_freed_block_is_no_double_free),

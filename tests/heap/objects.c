@@ -340,10 +340,75 @@ static void stale_heap_when_used_is_reported(void **state)
     assert_int_equal(allot_heap_realloc(heap, &p, 8), -EINVAL);
     assert_recorded(ALLOT_MISUSE_INVALID_HEAP, recorded.place, heap);
     assert_ptr_equal(p, was);
+    p = NULL;
+    assert_int_equal(allot_heap_realloc(heap, &p, 8), -EINVAL);
+    assert_recorded(ALLOT_MISUSE_INVALID_HEAP, recorded.place, heap);
+    assert_string_equal(recorded.call, "allot_heap_realloc");
+    assert_null(p);
     allot_heap_destroy(heap);
     assert_recorded(ALLOT_MISUSE_INVALID_HEAP, recorded.place, heap);
     allot_heap_destroy(allot_heap_default());
     assert_recorded(ALLOT_MISUSE_INVALID_HEAP, recorded.place, allot_heap_default());
+}
+
+static bool visit_none(void *block, size_t usable_bytes, void *arg)
+{
+    (void)block;
+    (void)usable_bytes;
+    *(int *)arg += 1;
+    return true;
+}
+
+static void stale_heap_when_asked_about_is_reported(void **state)
+{
+    allot_heap *heap = allot_heap_create(&(struct allot_heap_options){.name = "was"});
+    struct allot_heap_stats stats = {.live_bytes = 1};
+    int visited = 0;
+
+    (void)state;
+    assert_non_null(allot_heap_alloc(heap, 100));
+    allot_heap_destroy(heap);
+    assert_int_equal(allot_heap_stats_get(heap, &stats), -EINVAL);
+    assert_recorded(ALLOT_MISUSE_INVALID_HEAP, recorded.place, heap);
+    assert_string_equal(recorded.call, "allot_heap_stats_get");
+    assert_int_equal(stats.live_bytes, 0);
+    assert_false(allot_heap_walk(heap, visit_none, &visited));
+    assert_recorded(ALLOT_MISUSE_INVALID_HEAP, recorded.place, heap);
+    assert_string_equal(recorded.call, "allot_heap_walk");
+    assert_int_equal(visited, 0);
+    allot_heap_set_limit(heap, 1);
+    assert_recorded(ALLOT_MISUSE_INVALID_HEAP, recorded.place, heap);
+    assert_string_equal(recorded.call, "allot_heap_set_limit");
+    assert_string_equal(allot_heap_name(heap), "");
+    assert_recorded(ALLOT_MISUSE_INVALID_HEAP, recorded.place, heap);
+    assert_string_equal(recorded.call, "allot_heap_name");
+    /* the next one in its place has neither its limit nor its name */
+    heap = allot_heap_create(NULL);
+    assert_non_null(allot_heap_alloc(heap, 100));
+    assert_string_equal(allot_heap_name(heap), "");
+    allot_heap_destroy(heap);
+    assert_nothing_recorded();
+}
+
+static void null_heap_when_asked_about_is_the_default_one(void **state)
+{
+    struct allot_heap_stats stats;
+    int visited = 0;
+    void *p = NULL;
+
+    (void)state;
+    assert_int_equal(allot_heap_realloc(NULL, &p, 100), 0);
+    assert_int_equal(allot_heap_stats_get(NULL, &stats), 0);
+    assert_true(stats.live_blocks >= 1);
+    assert_true(allot_heap_walk(NULL, visit_none, &visited));
+    assert_int_equal(visited, stats.live_blocks);
+    assert_string_equal(allot_heap_name(NULL), "");
+    assert_null(allot_heap_of(NULL));
+    assert_int_equal(allot_heap_usable(NULL, NULL), 0);
+    allot_heap_free(NULL, NULL);
+    allot_heap_destroy(NULL);
+    allot_heap_free(NULL, p);
+    assert_nothing_recorded();
 }
 
 static void block_when_given_to_another_heap_is_mismatched_and_stays(void **state)
@@ -453,6 +518,8 @@ int main(void)
         TEST(heaps_when_made_and_destroyed_without_end_need_no_more_memory),
         TEST(free_when_the_heap_was_destroyed_names_that),
         TEST(stale_heap_when_used_is_reported),
+        TEST(stale_heap_when_asked_about_is_reported),
+        TEST(null_heap_when_asked_about_is_the_default_one),
         TEST(block_when_given_to_another_heap_is_mismatched_and_stays),
         TEST(walk_when_blocks_are_live_visits_each_once),
     };

@@ -23,7 +23,7 @@ static int recorder_start(void **state)
     return 0;
 }
 
-static int recorder_stop(void **state)
+static inline int recorder_stop(void **state)
 {
     (void)state;
     allot_set_misuse_handler(NULL, NULL);
@@ -31,7 +31,8 @@ static int recorder_stop(void **state)
 }
 
 /* Exactly one misuse since the last time, and this one. */
-static void assert_recorded(enum allot_misuse_kind kind, enum allot_place place, const void *p)
+static inline void assert_recorded(enum allot_misuse_kind kind, enum allot_place place,
+                                   const void *p)
 {
     assert_int_equal(recorded_count, 1);
     assert_int_equal(recorded.kind, kind);
@@ -40,7 +41,7 @@ static void assert_recorded(enum allot_misuse_kind kind, enum allot_place place,
     recorded_count = 0;
 }
 
-static void assert_nothing_recorded(void)
+static inline void assert_nothing_recorded(void)
 {
     assert_int_equal(recorded_count, 0);
 }

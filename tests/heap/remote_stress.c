@@ -23,19 +23,6 @@
 #include <string.h>
 #include <time.h>
 
-/* Whoever walks the heap reads words of slabs and blocks that other threads are changing, and says
- * so: figures of slightly different moments. Only the reads of the walkers themselves are let pass;
- * what they do to a slab afterwards (purge) is not. */
-const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void)
-{
-    return "race_top:^heap_of_span$\n"
-           "race_top:^purge_span$\n"
-           "race_top:^add_blocks$\n"
-           "race:^add_slab$\n"
-           "race_top:^ali_heap_resident_bytes$\n";
-}
-
 #define SLOTS 512
 #define MAX_THREADS 64
 

@@ -153,7 +153,8 @@ static bool settle(struct shadow *s, struct shadow_block *b)
 {
     size_t usable = call_usable(s, b->p);
 
-    if (usable < b->size || usable == 0)
+    if (usable < b->size ||
+        (usable == 0 && (b->size != 0 || (ali_options.harden & ALI_HARDEN_SIZE0) == 0)))
         return wrong(s, "a new block is too small");
     if (!ali_is_aligned(b->p, ali_max(b->align, 16)))
         return wrong(s, "a new block is not aligned");

@@ -24,6 +24,7 @@ RUNS = [
     ("inbox", ["OWNERS=1", "SLABS=2", "BLOCKS=1", "ALLOCS=3", "FREERS=2"], ["LATE_NEXT"]),
     ("park", [], ["NO_LOCK", "PARK_EARLY", "NO_SECOND_LOOK", "NO_SERVE", "NO_CLOSE",
                   "ADOPT_CLEARS"]),
+    ("retire", [], ["NO_WANT", "BLIND_WANT", "LATE_OPEN", "NO_EXCHANGE"]),
     ("purge", [], ["BLIND_TAKE", "BLIND_DESTROY", "NO_CAS", "RELAXED_PARK"]),
 ] + [("order", ["PAIR=%d" % pair], ["NO_RELEASE", "NO_ACQUIRE"]) for pair in range(1, 9)]
 
