@@ -31,7 +31,8 @@ static int recorder_stop(void **state)
 }
 
 /* Exactly one misuse since the last time, and this one. */
-static void assert_recorded(enum allot_misuse_kind kind, enum allot_place place, const void *p)
+static inline void assert_recorded(enum allot_misuse_kind kind, enum allot_place place,
+                                   const void *p)
 {
     assert_int_equal(recorded_count, 1);
     assert_int_equal(recorded.kind, kind);
