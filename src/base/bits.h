@@ -10,6 +10,9 @@
 #define ali_unlikely(x) __builtin_expect(!!(x), 0)
 #define ALI_NOINLINE __attribute__((noinline))
 #define ALI_COLD __attribute__((cold, noinline))
+/* A function that means to read what other threads are writing. Not instrumented, as a report of
+ * ThreadSanitizer that cannot name it any more could not be suppressed. */
+#define ALI_RACY __attribute__((noinline, no_sanitize("thread")))
 #define ALI_INLINE static inline __attribute__((always_inline))
 /* Keeps the compiler from computing the address again for each use (gcc 12 does). */
 #define ALI_KEEP(pointer) __asm__("" : "+r"(pointer))

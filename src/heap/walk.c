@@ -5,7 +5,8 @@
 
 /* --- spans -------------------------------------------------------------------------------- */
 
-static struct allot_heap *heap_of_span(struct ali_span *span)
+/* The span may be released or become another kind meanwhile. */
+static ALI_RACY struct allot_heap *heap_of_span(struct ali_span *span)
 {
     struct ali_slab *slab = ali_slab_of(span);
     struct ali_block *b;
@@ -128,10 +129,16 @@ size_t ali_heap_resident_bytes(void)
 
 /* --- giving back -------------------------------------------------------------------------- */
 
+static ALI_RACY uint8_t kind_of_span(struct ali_span *span)
+{
+    return ali_slab_of(span)->kind;
+}
+
+/* What is no slab by now is not PARKED either, so that ali_slab_purge leaves it alone. */
 static bool purge_span(struct ali_span *span, void *arg)
 {
     size_t *purged = arg;
-    uint8_t kind = ali_slab_of(span)->kind;
+    uint8_t kind = kind_of_span(span);
 
     if (kind == ALI_KIND_SLAB || kind == ALI_KIND_WIDE)
         *purged += ali_slab_purge(ali_slab_of(span));
