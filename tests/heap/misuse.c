@@ -239,7 +239,7 @@ static void check_outside(const void *p, enum allot_place place)
 
 static void free_when_on_the_stack_tells_so(void **state)
 {
-    char local[64];
+    char local[64] = "";
 
     (void)state;
     check_outside(local, ALLOT_PLACE_STACK);
