@@ -81,4 +81,6 @@ if(CMAKE_C_COMPILER MATCHES "musl-gcc")
     target_compile_options(allot_flags_common INTERFACE
         "SHELL:-idirafter /usr/include"
         "SHELL:-idirafter /usr/include/${CMAKE_HOST_SYSTEM_PROCESSOR}-linux-gnu")
+    # Its specs leave the table out by which frames are walked.
+    target_link_options(allot_flags_common INTERFACE "-Wl,--eh-frame-hdr")
 endif()
