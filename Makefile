@@ -12,7 +12,7 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 JOBS ?= $(shell nproc)
-TEST_PRESETS ?= release
+TEST_PRESETS ?= release clang asan-ubsan tsan fuzz musl aarch64
 BENCH_ARGS ?=
 
 all: build/build.ninja

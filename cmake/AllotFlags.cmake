@@ -43,7 +43,7 @@ target_compile_definitions(allot_flags_common INTERFACE
     $<$<CONFIG:Debug>:ALI_DEBUG=1>)
 target_compile_options(allot_flags_common INTERFACE
     ${allot_warnings} "$<$<COMPILE_LANGUAGE:C>:${allot_warnings_c}>" ${allot_no_builtin}
-    "-fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=")
+    "-fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=" $<$<BOOL:${ALLOT_WERROR}>:-Werror>)
 
 if(ALLOT_SANITIZE)
     set(sanitize -fsanitize=${ALLOT_SANITIZE} -fno-omit-frame-pointer)
@@ -63,8 +63,7 @@ endif()
 add_library(allot_flags_library INTERFACE)
 target_include_directories(allot_flags_library INTERFACE "${CMAKE_SOURCE_DIR}/src")
 target_compile_options(allot_flags_library INTERFACE
-    ${allot_warnings_library} $<$<BOOL:${ALLOT_WERROR}>:-Werror>
-    -fPIC -fvisibility=hidden -fno-plt -ftls-model=initial-exec
+    ${allot_warnings_library} -fPIC -fvisibility=hidden -fno-plt -ftls-model=initial-exec
     -fno-semantic-interposition)
 # Runs on signal stacks and in threads with the smallest stack; instrumented frames are larger.
 if(NOT ALLOT_SANITIZE AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
@@ -82,4 +81,6 @@ if(CMAKE_C_COMPILER MATCHES "musl-gcc")
     target_compile_options(allot_flags_common INTERFACE
         "SHELL:-idirafter /usr/include"
         "SHELL:-idirafter /usr/include/${CMAKE_HOST_SYSTEM_PROCESSOR}-linux-gnu")
+    # Its specs leave the table out by which frames are walked.
+    target_link_options(allot_flags_common INTERFACE "-Wl,--eh-frame-hdr")
 endif()

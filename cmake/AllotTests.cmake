@@ -1,12 +1,13 @@
 # allot_unit_test(NAME SOURCES... [FAKE] [ABI] [SERIAL] [LIBS lib...] [ARGS arg...]
-#                 [TIMEOUT s] [LABELS l...] [NOT_UNDER address|thread...])
+#                 [TIMEOUT s] [LABELS l...] [NOT_UNDER address|thread|emulator|musl...])
 #     A cmocka program over the objects of the library, so that internals are reachable by
 #     their headers. Run in every build.
 #     FAKE  tests/fake stands between the layers and the OS. A function that it calls
 #           __wrap_X replaces X and reaches the real one as __real_X. If it defines no
 #           __wrap_ at all, it replaces src/plat as a whole.
 #     ABI   link src/abi too: malloc itself is ours. Left out under a sanitizer.
-#     NOT_UNDER  left out under these sanitizers, whose shadow memory the test cannot bear.
+#     NOT_UNDER  left out under these: sanitizers whose shadow memory the test cannot bear, an
+#           emulator or a C library that has not what the test is about.
 #
 # allot_test_program(NAME SOURCES... [LINK target...] [OPTIONS flag...] [EVERY_BUILD])
 #     A program for a script test, at build/tests/NAME. Links libc and LINK only.
@@ -23,7 +24,7 @@
 #     a fixed number of runs from a fixed seed, with the corpus fuzz/corpus/NAME if there is one.
 #
 # Tests run in parallel; SERIAL ones run alone. The default timeout is 120 s, three
-# times that and any other under a sanitizer.
+# times that and any other under a sanitizer or an emulator.
 
 if(NOT ALLOT_SANITIZE AND NOT ALLOT_COVERAGE AND CMAKE_BUILD_TYPE STREQUAL "Release"
    AND NOT ALLOT_MUSL AND NOT CMAKE_CROSSCOMPILING)
@@ -48,6 +49,8 @@ if(ALLOT_SANITIZE MATCHES "thread")
     endif()
 endif()
 
+separate_arguments(allot_emulator UNIX_COMMAND "${ALLOT_EMULATOR}")
+
 set(allot_test_env
     "ALLOT_SOURCE_DIR=${CMAKE_SOURCE_DIR}" "ALLOT_BUILD_DIR=${CMAKE_BINARY_DIR}"
     "CC=${CMAKE_C_COMPILER}" "ALLOT_EMULATOR=${ALLOT_EMULATOR}" "PYTHONDONTWRITEBYTECODE=1")
@@ -62,7 +65,7 @@ function(allot_test_properties name serial timeout labels)
     if(NOT timeout)
         set(timeout 120)
     endif()
-    if(ALLOT_SANITIZE)
+    if(ALLOT_SANITIZE OR ALLOT_EMULATOR)
         math(EXPR timeout "3 * ${timeout}")
     endif()
     set(scratch "${CMAKE_BINARY_DIR}/tests/scratch/${name}")
@@ -81,19 +84,24 @@ else()
     set(ALLOT_FUZZ OFF)
 endif()
 
-if(NOT ALLOT_MUSL AND NOT ALLOT_FUZZ AND NOT CMAKE_CROSSCOMPILING)
+# Debian has cmocka for its own C library and machine; elsewhere the stand-in serves.
+if(ALLOT_MUSL OR CMAKE_CROSSCOMPILING)
+    set(CMOCKA_INCLUDE "${CMAKE_SOURCE_DIR}/tests/standin")
+    set(CMOCKA_LIBRARY)
+    set(ALLOT_HAVE_CMOCKA ON)
+elseif(ALLOT_FUZZ)
+    set(ALLOT_HAVE_CMOCKA OFF)
+else()
     find_path(CMOCKA_INCLUDE cmocka.h)
     find_library(CMOCKA_LIBRARY cmocka)
     if(NOT CMOCKA_INCLUDE OR NOT CMOCKA_LIBRARY)
         message(WARNING "cmocka is missing: no unit tests (tools/deps.sh test)")
         add_test(NAME unit_tests_without_cmocka COMMAND sh -c "exit 77")
         set_tests_properties(unit_tests_without_cmocka PROPERTIES SKIP_RETURN_CODE 77)
+        set(ALLOT_HAVE_CMOCKA OFF)
+    else()
+        set(ALLOT_HAVE_CMOCKA ON)
     endif()
-endif()
-if(CMOCKA_INCLUDE AND CMOCKA_LIBRARY)
-    set(ALLOT_HAVE_CMOCKA ON)
-else()
-    set(ALLOT_HAVE_CMOCKA OFF)
 endif()
 
 # --- the failing OS ------------------------------------------------------------------------
@@ -126,8 +134,9 @@ function(allot_unit_test name)
     if(NOT ALLOT_HAVE_CMOCKA OR (T_ABI AND ALLOT_SANITIZE))
         return()
     endif()
-    foreach(sanitizer IN LISTS T_NOT_UNDER)
-        if(ALLOT_SANITIZE MATCHES "${sanitizer}")
+    foreach(what IN LISTS T_NOT_UNDER)
+        if(ALLOT_SANITIZE MATCHES "${what}" OR (what STREQUAL "emulator" AND ALLOT_EMULATOR)
+           OR (what STREQUAL "musl" AND ALLOT_MUSL))
             return()
         endif()
     endforeach()
@@ -149,13 +158,14 @@ function(allot_unit_test name)
     set_target_properties(${name} PROPERTIES
         RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
     target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}/src" "${CMOCKA_INCLUDE}")
-    target_link_libraries(${name} PRIVATE allot_flags_test "${CMOCKA_LIBRARY}" ${T_LIBS})
+    target_link_libraries(${name} PRIVATE allot_flags_test ${CMOCKA_LIBRARY} ${T_LIBS})
     if(T_FAKE)
         target_link_options(${name} PRIVATE ${allot_fake_wraps})
     endif()
     add_dependencies(tests ${name})
 
-    add_test(NAME ${name} COMMAND ${allot_test_prefix} $<TARGET_FILE:${name}> ${T_ARGS})
+    add_test(NAME ${name} COMMAND ${allot_test_prefix} ${allot_emulator} $<TARGET_FILE:${name}>
+             ${T_ARGS})
     allot_test_properties(${name} "${T_SERIAL}" "${T_TIMEOUT}" "unit;${T_LABELS}")
 endfunction()
 

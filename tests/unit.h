@@ -67,6 +67,12 @@ static inline bool unit_succeeded(int status)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+/* What a thread that cannot assert gives to pthread_join: what was wrong. */
+static inline void *unit_wrong(const char *what)
+{
+    return (void *)(uintptr_t)what;
+}
+
 /* In a child, where cmocka's assertions would unwind into the parent's tests. */
 #define unit_child_require(condition)                                                              \
     do {                                                                                           \

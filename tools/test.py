@@ -9,11 +9,15 @@ worked, some test ran and none failed.
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
 
+# What passed inside a test that failed, and which test begins.
+NOISE = re.compile(r"\[ RUN |\[ +OK \]|\[  PASSED|\s+Start +\d+: ")
+TROUBLE = re.compile(r"[1-9]\d* failed|error: |SUMMARY: |ERROR: ")
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -34,9 +38,16 @@ def build(preset, werror, jobs):
             print("test: %s: failed: %s" % (preset, " ".join(command)))
             return False
         for line in done.stdout.splitlines():
-            if "warning" in line.lower():
+            if "warning:" in line.lower():
                 print(line)
     return True
+
+
+def told(case):
+    """What a failed test said last of what went wrong."""
+    lines = [line for line in (case.findtext("system-out") or "").splitlines() if line.strip()]
+    wrong = [line for line in lines if TROUBLE.search(line)]
+    return "".join(": " + line.strip()[:160] for line in (wrong or lines)[-1:])
 
 
 def run(preset, jobs):
@@ -45,8 +56,14 @@ def run(preset, jobs):
     junit = os.path.join(directory, "tests.xml")
     if os.path.exists(junit):
         os.unlink(junit)
-    subprocess.run(["ctest", "--test-dir", directory, "-j", str(jobs), "--output-on-failure",
-                    "--no-tests=ignore", "--output-junit", junit], cwd=ROOT)
+    ctest = subprocess.Popen(["ctest", "--test-dir", directory, "-j", str(jobs),
+                              "--output-on-failure", "--no-tests=error", "--output-junit", junit],
+                             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                             errors="replace")
+    for line in ctest.stdout:
+        if not NOISE.match(line):
+            print(line, end="", flush=True)
+    ctest.wait()
     if not os.path.exists(junit):
         return 0, [preset + ": ctest"], []
     passed, failed, skipped = 0, [], []
@@ -59,7 +76,7 @@ def run(preset, jobs):
                 "SKIP_RETURN_CODE" in (case.find("skipped").get("message") or ""):
             skipped.append(name)
         else:
-            failed.append(name)
+            failed.append(name + told(case))
     return passed, failed, skipped
 
 

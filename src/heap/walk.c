@@ -8,6 +8,7 @@
 
 /* --- spans -------------------------------------------------------------------------------- */
 
+/* The span may be released or become another kind meanwhile. */
 static struct allot_heap *heap_of_span(struct ali_span *span)
 {
     struct ali_slab *slab = ali_slab_of(span);
@@ -152,6 +153,7 @@ size_t ali_heap_resident_bytes(void)
 
 /* --- giving back -------------------------------------------------------------------------- */
 
+/* What is no slab by now is not PARKED either, so that ali_slab_purge leaves it alone. */
 static bool purge_span(struct ali_span *span, void *arg)
 {
     size_t *purged = arg;

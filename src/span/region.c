@@ -88,6 +88,26 @@ static bool try_place(const struct place *p, struct ali_random *random)
     return false;
 }
 
+/* A hole that the kernel would not take back, or NULL. Before another one is asked for it has to
+ * go, or every failed start would cost its address space. */
+static void *stuck_hole;
+static uint64_t stuck_bytes;
+
+/* Noted only after the call, so that no forked child unmaps what is no longer ours. */
+static bool close_hole(void *hole, uint64_t bytes)
+{
+    bool closed;
+
+    stuck_hole = NULL;
+    atomic_fetch_add_explicit(&ali_spans.os_calls, 1, memory_order_relaxed);
+    closed = ali_os_unmap(hole, bytes) == 0;
+    if (!closed) {
+        stuck_bytes = bytes;
+        stuck_hole = hole;
+    }
+    return closed;
+}
+
 static bool try_kernel_place(uint64_t window_bytes)
 {
     uint64_t metas_bytes = ali_align_up(window_of_metas(window_bytes), ALI_SLICE_BYTES);
@@ -95,11 +115,12 @@ static bool try_kernel_place(uint64_t window_bytes)
     void *hole;
     uintptr_t metas;
 
-    atomic_fetch_add_explicit(&ali_spans.os_calls, 2, memory_order_relaxed);
-    hole = ali_os_map(all, ALI_OS_NONE, NULL);
-    if (hole == NULL)
+    if (stuck_hole != NULL && !close_hole(stuck_hole, stuck_bytes))
         return false;
-    (void)ali_os_unmap(hole, all);
+    atomic_fetch_add_explicit(&ali_spans.os_calls, 1, memory_order_relaxed);
+    hole = ali_os_map(all, ALI_OS_NONE, NULL);
+    if (hole == NULL || !close_hole(hole, all))
+        return false;
     metas = ali_align_up((uintptr_t)hole, ALI_SLICE_BYTES);
     return settle(ali_align_up(metas + metas_bytes + SMALL_GAP_BYTES, HUGE_BYTES), metas,
                   window_bytes);

@@ -108,7 +108,9 @@ static void handlers()
     handler_calls = 0;
     std::set_new_handler(handler_gives_up);
     CHECK(!::operator new(huge, std::nothrow), "nothrow new with a handler");
+#ifndef ALL_STATIC // nobody there could catch what a handler throws, so none is called
     CHECK(handler_calls == 3, "the handler ran %d times (nothrow)", handler_calls);
+#endif
     handler_calls = 0;
     std::set_new_handler(handler_gives_up);
     CHECK(throws_bad_alloc([=] { return ::operator new(huge, align); }), "aligned, handler");

@@ -6,7 +6,8 @@
 --lib '' (or no ALLOT_MALLOC) runs them on the C library's own allocator. What
 only holds for Allot (exported symbols, static library, AT_SECURE) is skipped
 for other allocators. --quick scales the long ones down. A case fails when its
-program exits with anything but 0 or 77 (skipped), or is over its time.
+program exits with anything but 0 or 77 (skipped), or is over its time. What
+failed is printed, and the sum with its names in one line; the rest with -v.
 """
 
 import argparse
@@ -103,6 +104,7 @@ class Context:
         self.here = HERE
         self.build = Path(self.lib).parent if self.lib else None
         self.quick = options.quick
+        self.verbose = options.verbose
         self.options = options.options
         self.temp = None
         self.children = set()
@@ -175,11 +177,22 @@ def one_case(context, name):
     if result == "FAIL" and not context.lib and name in BEYOND_GLIBC:
         result, note = "skip", f"the C library: {BEYOND_GLIBC[name]}"
     took = time.monotonic() - began
-    with context.lock:
-        print(f"{result:4} {name} ({took:.1f} s)", flush=True)
-        for line in note.strip().splitlines()[:40]:
-            print(f"       {line}", flush=True)
+    if result == "FAIL" or context.verbose:
+        lines = [f"{result:4} {name} ({took:.1f} s)"]
+        lines += ["       " + line for line in first_and_last(note.strip().splitlines())]
+        with context.lock:
+            print("\n".join(lines), flush=True)
     return result
+
+
+def first_and_last(lines, most=24):
+    if len(lines) <= most:
+        return lines
+    return lines[:most // 2] + ["..."] + lines[-most // 2:]
+
+
+def told(what, names):
+    return f"{len(names)} {what}" + (f" ({', '.join(names)})" if names else "")
 
 
 def main():
@@ -190,6 +203,7 @@ def main():
     parser.add_argument("--options", default="", help="of $ALLOT, such as harden=all")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("-v", "--verbose", action="store_true", help="also what passed")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     every = list(PROGRAMS) + list(special.CASES)
@@ -205,8 +219,10 @@ def main():
         context.temp = Path(temp)
         with ThreadPoolExecutor(options.jobs) as pool:
             results = list(pool.map(lambda name: one_case(context, name), chosen))
-    passed, failed, skipped = (results.count(r) for r in ("ok", "FAIL", "skip"))
-    print(f"conform: {passed} passed, {failed} failed, {skipped} skipped")
+    failed, skipped = ([n for n, r in zip(chosen, results) if r == which]
+                       for which in ("FAIL", "skip"))
+    passed = results.count("ok")
+    print(f"conform: {passed} passed, {told('failed', failed)}, {told('skipped', skipped)}")
     return 1 if failed or not passed else 0
 
 

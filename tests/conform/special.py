@@ -275,7 +275,7 @@ def case_static_archive(context):
 
 
 def case_static_program(context):
-    static(context, "-static")
+    static(context, "-static", "-DALL_STATIC")
 
 
 def case_musl(context):

@@ -7,6 +7,6 @@ static void misuse(bool bad)
     about(block);
     memset(block, 1, 50);
     if (bad)
-        HIDE(block)[50] = 0x55;
+        HIDE(block)[50] ^= 0x55; /* the pattern is random */
     free(HIDE(block));
 }

@@ -6,7 +6,8 @@
 Each program runs with its mistake (default policy: report, then SIGABRT;
 misuse=report: report, then on to the end), and without it (no report, also
 with all of harden=). With --lib '' only the correct twins run, on the C
-library's allocator.
+library's allocator. What failed is printed, and the sum with its names in one
+line; the rest with -v.
 """
 
 import argparse
@@ -46,6 +47,7 @@ class Runner:
     def __init__(self, options):
         self.bin = Path(options.bin).resolve()
         self.lib = os.path.abspath(options.lib) if options.lib else ""
+        self.verbose = options.verbose
 
     def run(self, name, argument, options):
         """Status (None: hung), standard output and standard error."""
@@ -147,10 +149,10 @@ def check(runner, case):
     if runner.lib:
         problems += twin_problems(runner, case, "harden=all")
         problems += bad_problems(runner, case)
-    print(f"{'FAIL' if problems else 'ok  '} {case.name}", flush=True)
-    text = "\n".join(problems).splitlines()
-    if text:
-        print("\n".join("       " + line for line in text[:24]), flush=True)
+    if problems or runner.verbose:
+        lines = [f"{'FAIL' if problems else 'ok  '} {case.name}"]
+        lines += ["       " + line for line in "\n".join(problems).splitlines()[:24]]
+        print("\n".join(lines), flush=True)
     return not problems
 
 
@@ -159,6 +161,7 @@ def main():
     parser.add_argument("--bin", required=True, help="folder of the built programs")
     parser.add_argument("--lib", default=os.environ.get("ALLOT_MALLOC", ""))
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("-v", "--verbose", action="store_true", help="also what passed")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     cases = read_cases()
@@ -172,9 +175,10 @@ def main():
     began = time.monotonic()
     with ThreadPoolExecutor(options.jobs) as pool:
         results = list(pool.map(lambda case: check(runner, case), chosen))
-    failed = results.count(False)
-    print(f"{time.monotonic() - began:.1f} s")
-    print(f"crash: {len(results) - failed} passed, {failed} failed, 0 skipped")
+    failed = [case.name for case, good in zip(chosen, results) if not good]
+    names = f" ({', '.join(failed)})" if failed else ""
+    print(f"crash: {results.count(True)} passed, {len(failed)} failed{names}, 0 skipped, "
+          f"{time.monotonic() - began:.1f} s")
     return 1 if failed or not results else 0
 
 

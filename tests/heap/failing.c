@@ -23,12 +23,16 @@ struct plan {
 
 static struct shadow shadow;
 
-static void require(bool good)
+static void require_at(bool good, int line, const char *condition)
 {
-    if (!good && shadow.error != NULL)
-        fprintf(stderr, "%s\n", shadow.error);
-    unit_child_require(good);
+    if (good)
+        return;
+    fprintf(stderr, "%s:%d: %s%s%s\n", __FILE__, line, condition, shadow.error ? ": " : "",
+            shadow.error ? shadow.error : "");
+    _exit(99);
 }
+
+#define require(condition) require_at(condition, __LINE__, #condition)
 
 static size_t live_blocks(void)
 {
@@ -259,7 +263,7 @@ static void *short_life(void *arg)
         if (!ali_heap_alloc_hit(size, &p))
             p = ali_heap_alloc_miss(size, ALI_CALL_MALLOC, NULL);
         if (p == NULL && allot_last_error().cause == ALLOT_CAUSE_NONE)
-            return "an allocation failed and did not say why";
+            return unit_wrong("an allocation failed and did not say why");
         if (p != NULL && !ali_heap_free_hit(p))
             ali_heap_free_miss(p, ALI_CALL_FREE, NULL);
     }

@@ -165,12 +165,12 @@ static void *hold_over_destroy(void *arg)
 
     for (int i = 0; i < 500; i++)
         if (allot_heap_alloc(v->heap, (size_t)i * 7) == NULL)
-            return "an allocation failed";
+            return unit_wrong("an allocation failed");
     pthread_barrier_wait(&v->meet); /* the heap is destroyed between the two */
     pthread_barrier_wait(&v->meet);
     v->heap = allot_heap_create(NULL); /* often the same struct again */
     if (v->heap == NULL || allot_heap_alloc(v->heap, 100) == NULL)
-        return "a new heap does not work";
+        return unit_wrong("a new heap does not work");
     return NULL;
 }
 
@@ -218,11 +218,11 @@ static void *use_many(void *arg)
         uint64_t **p = (uint64_t **)&mine[h][slot];
 
         if (*p != NULL && **p != (uintptr_t)*p)
-            error = "a block lost its contents";
+            error = unit_wrong("a block lost its contents");
         allot_heap_free(w->heaps[h], *p);
         *p = allot_heap_alloc(w->heaps[h], size);
         if (*p == NULL)
-            error = "an allocation failed";
+            error = unit_wrong("an allocation failed");
         else
             **p = (uintptr_t)*p;
     }

@@ -112,7 +112,7 @@ static inline int observe_nothing(void **state)
 #define REQUIRE(condition)                                                                         \
     do {                                                                                           \
         if (!(condition))                                                                          \
-            return #condition;                                                                     \
+            return unit_wrong(#condition);                                                         \
     } while (0)
 
 /* Bodies give what was wrong, or NULL. */

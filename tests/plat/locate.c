@@ -96,7 +96,8 @@ static void locate_when_below_the_break_says_so(void **state)
     char *p = sbrk(8192);
 
     (void)state;
-    assert_ptr_not_equal(p, (void *)-1);
+    if (p == (void *)-1)
+        skip(); /* musl keeps the break to itself */
     expect(p, ALI_OS_BRK, "heap");
 }
 
@@ -177,6 +178,9 @@ static void backtrace_when_through_libc_reaches_the_caller(void **state)
     uintptr_t caller;
 
     (void)state;
+#if !defined(__GLIBC__)
+    skip(); /* musl has no tables either */
+#endif
     count = 0;
     caller = sort_something();
     assert_true(has_frame(caller));
@@ -205,8 +209,8 @@ static void backtrace_when_in_a_signal_handler_reaches_the_interrupted(void **st
     struct sigaction action = {.sa_handler = on_signal};
 
     (void)state;
-#if !defined(__x86_64__)
-    skip(); /* the kernel's trampoline tells no return address there */
+#if !defined(__x86_64__) || !defined(__GLIBC__)
+    skip(); /* the trampoline tells no return address there, or nothing tells musl's frames */
 #endif
     for (unsigned i = 0; i < 2; i++) {
         action.sa_flags = i == 1 ? SA_ONSTACK : 0;

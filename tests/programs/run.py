@@ -10,7 +10,8 @@ twice on the C library's allocator - a case whose two runs differ is not
 comparable and counts as failed - and once with the drop-in in every process it
 starts. Standard output and exit status must be the same, and nothing may be
 reported ("allot:" on standard error). A case whose program is not installed is
-skipped.
+skipped. What failed is printed, and the sum with its names in one line; the
+rest with -v.
 """
 
 import argparse
@@ -125,17 +126,24 @@ def compare(case, base, source, lib, options):
     return problems
 
 
-def one_case(case, base, source, lib, options):
+def one_case(case, base, source, lib, options, verbose):
     missing = [p for p in case.programs if not shutil.which(p)]
     if missing:
-        print(f"skip {case.name}: no {', '.join(missing)}", flush=True)
+        if verbose:
+            print(f"skip {case.name}: no {', '.join(missing)}", flush=True)
         return "skip"
     began = time.monotonic()
     problems = compare(case, base, source, lib, options)
+    if not problems and not verbose:
+        return "ok"
     lines = [f"{'FAIL' if problems else 'ok  '} {case.name} ({time.monotonic() - began:.1f} s)"]
     lines += ["       " + p for p in problems[:16]]
     print("\n".join(lines), flush=True)
     return "FAIL" if problems else "ok"
+
+
+def told(what, names):
+    return f"{len(names)} {what}" + (f" ({', '.join(names)})" if names else "")
 
 
 def main():
@@ -143,6 +151,7 @@ def main():
     parser.add_argument("--lib", default=os.environ.get("ALLOT_MALLOC", ""))
     parser.add_argument("--options", default="", help="of $ALLOT, such as harden=all")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("-v", "--verbose", action="store_true", help="also what passed")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     lib = os.path.abspath(options.lib) if options.lib else ""
@@ -156,10 +165,12 @@ def main():
         source = Path(temp) / "input"
         inputs.make(source)
         with ThreadPoolExecutor(options.jobs) as pool:
-            results = list(pool.map(lambda c: one_case(c, Path(temp), source, lib, options.options),
-                                    chosen))
-    passed, failed, skipped = (results.count(r) for r in ("ok", "FAIL", "skip"))
-    print(f"programs: {passed} passed, {failed} failed, {skipped} skipped")
+            results = list(pool.map(lambda c: one_case(c, Path(temp), source, lib, options.options,
+                                                       options.verbose), chosen))
+    failed, skipped = ([c.name for c, r in zip(chosen, results) if r == which]
+                       for which in ("FAIL", "skip"))
+    passed = results.count("ok")
+    print(f"programs: {passed} passed, {told('failed', failed)}, {told('skipped', skipped)}")
     return 1 if failed or not passed else 0
 
 

@@ -195,6 +195,30 @@ static void start_when_all_is_refused_may_be_tried_again(void **state)
     assert_true(unit_succeeded(unit_in_child(refused_body, NULL)));
 }
 
+static void stuck_body(void *arg)
+{
+    int64_t before = fake_mapped_bytes();
+
+    (void)arg;
+    fake_fail(FAKE_BIT(FAKE_MAP_AT) | FAKE_BIT(FAKE_UNMAP), FAKE_FROM, 1, ENOMEM);
+    for (int i = 0; i < 100; i++)
+        unit_child_require(!ali_region_init());
+    unit_child_require(fake_mapped_bytes() - before < (int64_t)(128 * ALI_GIB));
+    fake_off();
+    fake_fail(FAKE_BIT(FAKE_MAP_AT), FAKE_FROM, 1, ENOMEM);
+    unit_child_require(!ali_region_init());
+    unit_child_require(fake_mapped_bytes() == before);
+    fake_off();
+    unit_child_require(ali_region_init());
+    scenario(1, 100);
+}
+
+static void start_when_a_hole_is_not_taken_back_costs_one_hole(void **state)
+{
+    (void)state;
+    assert_true(unit_succeeded(unit_in_child(stuck_body, NULL)));
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -206,6 +230,7 @@ int main(void)
     const struct CMUnitTest before[] = {
         cmocka_unit_test(start_when_the_nth_call_fails_finds_another_place),
         cmocka_unit_test(start_when_all_is_refused_may_be_tried_again),
+        cmocka_unit_test(start_when_a_hole_is_not_taken_back_costs_one_hole),
     };
     const struct CMUnitTest after[] = {
         cmocka_unit_test(spans_when_the_nth_call_fails_stay_whole),
