@@ -158,7 +158,10 @@ static char *take_parked(struct ali_block *b, unsigned class_index, bool is_obse
 
     b->parked_bits[class_index] = 0;
     prepare(b, p, slot->block_bytes, slot->zero, request);
-    ali_state_set(slot->states + i, state_for(b, is_observed));
+    /* release: pairs with the acquire in ali_harden_is_damaged */
+    __atomic_store_n(slot->states + i, state_for(b, is_observed), __ATOMIC_RELEASE);
+    if (ali_hardens_blocks())
+        ali_near_note(b, slot->slab, p, request);
     bits &= ~((uint64_t)1 << i);
     if (bits != 0)
         ali_watch_admit(b, class_index, bits);
@@ -169,8 +172,11 @@ void *ali_watch_take(struct ali_block *b, unsigned class_index, const struct ali
 {
     size_t block_bytes = b->slots[class_index].block_bytes;
     bool is_observed = is_due(b, observer_now(), block_bytes);
-    char *p = take_parked(b, class_index, is_observed, request);
+    char *p;
 
+    if (ali_hardens_blocks())
+        ali_near_look(b, request);
+    p = take_parked(b, class_index, is_observed, request);
     if (is_observed)
         tell_allocated(p, block_bytes, request);
     return p;
@@ -183,6 +189,8 @@ void ali_watch_take_large(struct ali_block *b, struct ali_span *span, bool zero,
     bool is_observed = is_due(b, observer_now(), large->bytes);
     char *p = ali_span_base(span);
 
+    if (ali_hardens_blocks())
+        ali_near_look(b, request);
     prepare(b, p, large->bytes, zero, request);
     atomic_store_explicit(&large->state, state_for(b, is_observed), memory_order_release);
     if (is_observed)
@@ -206,6 +214,8 @@ bool ali_watch_freed(struct ali_found *f, uint8_t state, enum ali_call call, con
 {
     if (!ali_harden_check(f, true, call, caller))
         return false;
+    if (ali_hardens_blocks())
+        ali_near_check_sides(f, call, caller);
     if (state == ALI_STATE_WATCHED)
         tell_freed(f->block, ali_watch_size(f), caller);
     ali_harden_erase(f);
