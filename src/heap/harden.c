@@ -395,6 +395,14 @@ static bool is_filled(const struct ali_found *f)
     return f->block_bytes <= FILL_MAX_BYTES && (f->large == NULL || !ali_hardens(ALI_HARDEN_GUARD));
 }
 
+/* Of the last 8 bytes; the block may be from the time when all was clean. */
+static bool is_as_left(const char *block, size_t end, uint64_t word)
+{
+    if (!is_clean() && word == mark_of(block, end + SEAL_BYTES))
+        return true;
+    return (at_start & ALI_HARDEN_ZERO) != 0 && word == 0;
+}
+
 /* Looks at the first look_bytes and the last 8 of a HELD block. */
 static size_t first_spoilt(const struct ali_found *f, size_t look_bytes)
 {
@@ -405,9 +413,7 @@ static size_t first_spoilt(const struct ali_found *f, size_t look_bytes)
 
     if (at < look)
         return at;
-    if (word_get(f->block + end) != (is_clean() ? 0 : mark_of(f->block, f->block_bytes)))
-        return end;
-    return f->block_bytes;
+    return is_as_left(f->block, end, word_get(f->block + end)) ? f->block_bytes : end;
 }
 
 size_t ali_harden_held_spoilt(const struct ali_found *f, size_t look_bytes)
