@@ -50,3 +50,8 @@ foreach(section IN ITEMS 1 3 7)
         install(FILES ${pages} DESTINATION "${CMAKE_INSTALL_MANDIR}/man${section}")
     endif()
 endforeach()
+
+if(TARGET allot_tool)
+    install(FILES "${CMAKE_SOURCE_DIR}/packaging/completion/allot.bash"
+            DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" RENAME allot)
+endif()

@@ -44,6 +44,9 @@ int __libc_mallopt(int parameter, int value);
 enum {
     PARAMETER_MXFAST = 1,
     PARAMETER_TRIM_THRESHOLD = -1,
+    PARAMETER_TOP_PAD = -2,
+    PARAMETER_MMAP_THRESHOLD = -3,
+    PARAMETER_MMAP_MAX = -4,
     PARAMETER_CHECK_ACTION = -5,
     PARAMETER_PERTURB = -6,
 };
@@ -56,17 +59,55 @@ ALI_EXPORT int malloc_trim(size_t pad)
     return allot_trim(pad) > 0;
 }
 
-/* Results are glibc's; what has no counterpart here (fast bins, arenas, a threshold for mmap) is
- * accepted and changes nothing. */
+/* What was asked for; one parameter alone does not decide. */
+static struct {
+    int64_t trim_threshold; /* -1: keep everything; at first the option `dirty` */
+    int64_t top_pad;
+    size_t mmap_threshold;
+    bool mmap_never;
+} tuned = {.trim_threshold = INT64_MIN, .mmap_threshold = SIZE_MAX};
+
+/* Trimming leaves the pad in place. */
+static void tune_keeping(void)
+{
+    if (tuned.trim_threshold == INT64_MIN)
+        tuned.trim_threshold = (int64_t)ali_min(ali_options.dirty_max_bytes, (uint64_t)INT64_MAX);
+    if (tuned.trim_threshold < 0) {
+        ali_options.dirty_max_bytes = UINT64_MAX;
+        ali_options.purge_delay_ms = UINT64_MAX;
+    } else {
+        ali_options.dirty_max_bytes = (uint64_t)ali_max(tuned.trim_threshold, tuned.top_pad);
+    }
+}
+
+/* What glibc maps is given back the moment it is freed; where it maps nothing, it is kept. */
+static void tune_mmap(void)
+{
+    ali_heap_return_at_once(tuned.mmap_never ? SIZE_MAX : tuned.mmap_threshold);
+}
+
+/* Results are glibc's; what has no counterpart here (fast bins, a number of arenas) is accepted and
+ * changes nothing. */
 ALI_EXPORT int mallopt(int parameter, int value)
 {
     ali_abi_start();
     switch (parameter) {
     case PARAMETER_TRIM_THRESHOLD:
         /* Negative: never give anything back, as glibc. */
-        ali_options.dirty_max_bytes = value < 0 ? UINT64_MAX : (uint64_t)value;
-        if (value < 0)
-            ali_options.purge_delay_ms = UINT64_MAX;
+        tuned.trim_threshold = value < 0 ? -1 : value;
+        tune_keeping();
+        return 1;
+    case PARAMETER_TOP_PAD:
+        tuned.top_pad = value;
+        tune_keeping();
+        return 1;
+    case PARAMETER_MMAP_THRESHOLD:
+        tuned.mmap_threshold = (size_t)value;
+        tune_mmap();
+        return 1;
+    case PARAMETER_MMAP_MAX:
+        tuned.mmap_never = value == 0;
+        tune_mmap();
         return 1;
     case PARAMETER_CHECK_ACTION:
         ali_options.misuse = (value & CHECK_ACTION_ABORTS) ? ALI_MISUSE_ABORT : ALI_MISUSE_REPORT;
@@ -141,6 +182,18 @@ ALI_EXPORT struct mallinfo mallinfo(void)
 
 /* --- text ---------------------------------------------------------------------------------- */
 
+/* The lines of glibc's that programs look for. All of this heap is mapped memory. */
+static void stats_totals(struct ali_out *out, const struct allot_stats *s)
+{
+    struct ali_text *t = &out->text;
+
+    ali_text_printf(t, "\nTotal (incl. mmap):\nsystem bytes     = %lu\n",
+                    (unsigned long)(s->spans_bytes + s->retained_bytes));
+    ali_text_printf(t, "in use bytes     = %lu\nmax mmap bytes   = %lu",
+                    (unsigned long)s->live_bytes, (unsigned long)s->peak_spans_bytes);
+    ali_out_line(out);
+}
+
 ALI_EXPORT void malloc_stats(void)
 {
     int fd = 2;
@@ -148,6 +201,7 @@ ALI_EXPORT void malloc_stats(void)
 
     if (snapshot != NULL) {
         ali_stats_text(snapshot, "now");
+        stats_totals(&snapshot->out, &snapshot->stats);
         ali_snapshot_give(snapshot);
     }
 }

@@ -197,8 +197,10 @@ ALI_EXPORT int posix_memalign(void **out, size_t align, size_t size)
         return EINVAL;
     if (ali_unlikely(!ali_heap_aligned_hit(size, align, &p))) {
         p = ali_heap_aligned(size, align, ALI_CALL_POSIX_MEMALIGN, ALI_CALLER());
-        if (p == NULL)
+        if (p == NULL) {
+            errno = ENOMEM; /* POSIX leaves it open; glibc sets it, and programs look */
             return ENOMEM;
+        }
     }
     *out = p;
     return 0;

@@ -40,6 +40,15 @@ struct ali_heap_entry {
     struct ali_block *block;
 };
 
+/* Blocks handed out last, when they are hardened. */
+#define ALI_NEWEST 2
+struct ali_newest {
+    struct ali_slab *slab;
+    char *block;
+    size_t size;
+    uint32_t call;
+};
+
 #define ALI_EMPTY_SLABS 4
 #define ALI_LARGE_CACHE 4
 
@@ -69,6 +78,8 @@ struct ali_block {
     bool stale;              /* left by a thread that fork did not copy: rebuild before use */
     _Atomic(bool) destroyed; /* its heap was destroyed; set under the heap's lock */
     uint32_t slow_count;
+    uint32_t newest_next;
+    struct ali_newest newest[ALI_NEWEST];
     uint64_t refills[ALI_CLASS_COUNT];
     uint64_t large_allocs;
     uint64_t asked_bytes, asked_given_bytes; /* sampled at slow paths: internal slack */

@@ -2,6 +2,7 @@
  *
  *   harden=guard   | slab, or large block to its last page | inaccessible to the end of the span |
  *                  one slice more than is needed is taken for each span
+ *                  a freed large block is inaccessible for as long as it waits in the quarantine
  *   harden=size0   size 0 is served from a heap object of its own, whose slabs are inaccessible as
  *                  a whole: only the state bytes, which lie elsewhere, are ever read or written
  *
@@ -41,6 +42,12 @@ void ali_guard_large(struct ali_span *span, size_t bytes)
     if (ali_hardens(ALI_HARDEN_GUARD))
         install((char *)ali_span_base(span) + bytes,
                 (ali_span_slices(span) << ALI_SLICE_SHIFT) - bytes);
+}
+
+void ali_guard_held(const struct ali_found *f)
+{
+    if (ali_hardens(ALI_HARDEN_GUARD) && f->large != NULL)
+        install(f->block, f->block_bytes);
 }
 
 bool ali_guard_lift(const struct allot_heap *heap, struct ali_span *span)

@@ -5,7 +5,8 @@
  * is set before the first allocation and constant; filling can begin later (ali_heap_perturb).
  *
  *   live    |asked for ............|pattern ...|seal 8 B|    canary, family
- *   freed   |fill ..............................|mark 8 B|    uaf (zero, junk: fill only)
+ *   freed   |fill ..............................|mark 8 B|    uaf (junk: fill only)
+ *   freed   |0 .........................................|    zero, uaf with zero
  *
  * seal: how far the end of the block is behind what was asked for, which call allocated it, and a
  *       check over both; all mixed with the block's address and a secret of the process.
@@ -13,6 +14,9 @@
  *       when it is handed out again, however long after. It is taken away then, and when a slab is
  *       made, as what lies there may have been part of other blocks since. Pages that were given
  *       back meanwhile read zero, so each page's part is either fill or zero as a whole.
+ * zero: all that is free in a slab reads zero, from the slab's making on, so that uaf needs no mark
+ *       and sees writes into what was never handed out as well. It ends, and marks begin, when the
+ *       program asks for filling (ali_heap_perturb).
  *
  * Blocks of more than FILL_MAX_BYTES are given back to the system instead of filled: that erases
  * them at less cost than touching what the program may never have touched. */
@@ -30,10 +34,19 @@
 #define EVERY_CALL (EVERY_BLOCK | ALI_HARDEN_RANDOM | ALI_HARDEN_SIZE0)
 
 struct ali_hardening ali_hardening;
+static uint32_t at_start;
 static uint64_t secret;
 static uint8_t pattern;
 static _Atomic(uint8_t) fresh_byte = FRESH_BYTE;
 static _Atomic(uint8_t) freed_byte = FREED_BYTE;
+/* Free memory of slabs reads zero. Who sees a block that another thread filled sees this as that
+ * thread did: relaxed will do. */
+static _Atomic(bool) clean;
+
+static bool is_clean(void)
+{
+    return atomic_load_explicit(&clean, memory_order_relaxed);
+}
 
 static void turn_on(uint32_t on)
 {
@@ -52,6 +65,10 @@ void ali_harden_init(void)
     secret = random[1];
     pattern = (uint8_t)(1 + random[0] % 255);
     ali_hardening.extra_bytes = (on & SEALED) != 0 ? SEAL_BYTES + PATTERN_MIN_BYTES : 0;
+    if ((on & ALI_HARDEN_ZERO) != 0)
+        on &= ~(uint32_t)ALI_HARDEN_JUNK;
+    atomic_store_explicit(&clean, (on & ALI_HARDEN_ZERO) != 0, memory_order_relaxed);
+    at_start = on;
     turn_on(on);
 }
 
@@ -63,8 +80,10 @@ void ali_heap_perturb(uint8_t byte)
     atomic_store_explicit(&fresh_byte, byte != 0 ? (uint8_t)~byte : FRESH_BYTE,
                           memory_order_relaxed);
     atomic_store_explicit(&freed_byte, byte != 0 ? byte : FREED_BYTE, memory_order_relaxed);
+    if (byte != 0)
+        atomic_store_explicit(&clean, false, memory_order_relaxed);
     turn_on(byte != 0 ? ali_hardening.on | ALI_HARDEN_JUNK
-                      : ali_hardening.on & (ali_options.harden | ~(uint32_t)ALI_HARDEN_JUNK));
+                      : ali_hardening.on & (at_start | ~(uint32_t)ALI_HARDEN_JUNK));
     /* other threads see it at their next refill */
     for (i = 0; ali_thread_is_attached() && i < ALI_CLASS_COUNT; i++) {
         ali_poke(ali_self->parked_bits[i], ali_self->parked_bits[i] | ali_self->slots[i].bits);
@@ -107,7 +126,10 @@ static uint64_t mix(const void *block, uint64_t salt)
     return ali_random_next(&r);
 }
 
-static uint64_t word_get(const char *at)
+/* What is looked at here may be another thread's at that moment; see ali_harden_is_damaged. */
+#define MAY_RACE __attribute__((no_sanitize("thread")))
+
+MAY_RACE static uint64_t word_get(const char *at)
 {
     uint64_t word;
 
@@ -115,13 +137,14 @@ static uint64_t word_get(const char *at)
     return word;
 }
 
+/* release: what the word is about was written before; see ali_harden_is_damaged */
 static void word_set(char *at, uint64_t word)
 {
-    memcpy(at, &word, sizeof word);
+    __atomic_store_n((uint64_t *)(uintptr_t)at, word, __ATOMIC_RELEASE);
 }
 
 /* Index of the first of `bytes` that is not `byte`; bytes when all are. */
-static size_t first_other(const char *p, size_t bytes, uint8_t byte)
+MAY_RACE static size_t first_other(const char *p, size_t bytes, uint8_t byte)
 {
     uint64_t eight = byte * UINT64_C(0x0101010101010101);
     size_t i = 0;
@@ -131,6 +154,20 @@ static size_t first_other(const char *p, size_t bytes, uint8_t byte)
     while (i < bytes && (uint8_t)p[i] == byte)
         i++;
     return i;
+}
+
+/* Pages that read zero already are not touched. */
+static void wipe(char *p, size_t bytes)
+{
+    while (bytes > 0) {
+        size_t page_left = ali_os_page_bytes - ((uintptr_t)p & (ali_os_page_bytes - 1));
+        size_t part = ali_min(page_left, bytes);
+        size_t same = first_other(p, part, 0);
+
+        memset(p + same, 0, part - same);
+        p += part;
+        bytes -= part;
+    }
 }
 
 /* --- the seal ----------------------------------------------------------------------------- */
@@ -243,12 +280,14 @@ bool ali_harden_check(const struct ali_found *f, bool frees, enum ali_call call,
         return true;
     if (!unseal(f, &size, &by)) {
         blame_seal(f, call, caller);
+        ali_near_reported(f);
         return false;
     }
     slack = f->block_bytes - SEAL_BYTES - size;
     damaged = ali_hardens(ALI_HARDEN_CANARY) ? first_other(f->block + size, slack, pattern) : slack;
     if (damaged < slack) {
         blame_slack(f, size, damaged, call, caller);
+        ali_near_reported(f);
         return false;
     }
     if (frees && ali_hardens(ALI_HARDEN_FAMILY) && family_of(by) != family_of(call)) {
@@ -256,6 +295,46 @@ bool ali_harden_check(const struct ali_found *f, bool frees, enum ali_call call,
         return false;
     }
     return true;
+}
+
+/* Whether what is behind the end of a live block was written, for a block that another thread may
+ * free, resize or be handed at this moment. Those do not damage it: a block has its seal before it
+ * is LIVE and until it is HELD, and a resize keeps seal and pattern in agreement. So the only way
+ * to see damage that is not there is to look just as the block changes hands, and that not once
+ * but each time. */
+MAY_RACE bool ali_harden_is_damaged(const struct ali_found *f)
+{
+    const unsigned looks = 16;
+    unsigned i;
+
+    for (i = 0; i < looks; i++) {
+        /* acquire: pairs with the release in take_parked */
+        uint8_t state = __atomic_load_n(f->state, __ATOMIC_ACQUIRE);
+        enum ali_call by;
+        size_t size, slack;
+
+        if (state == ALI_STATE_LIVE || !ali_state_is_live(state))
+            return false;
+        if (!unseal(f, &size, &by))
+            continue;
+        slack = f->block_bytes - SEAL_BYTES - size;
+        if (!ali_hardens(ALI_HARDEN_CANARY) ||
+            first_other(f->block + size, slack, pattern) == slack)
+            return false;
+    }
+    return true;
+}
+
+void ali_harden_reseal(const struct ali_found *f, size_t size, enum ali_call call)
+{
+    size_t sealed;
+    enum ali_call by;
+
+    if (!unseal(f, &sealed, &by)) {
+        sealed = size;
+        by = call;
+    }
+    seal(f->block, f->block_bytes, sealed, by);
 }
 
 /* --- writes after free -------------------------------------------------------------------- */
@@ -267,6 +346,10 @@ static uint64_t mark_of(const char *block, size_t block_bytes)
 
 static void fill(char *block, size_t block_bytes)
 {
+    if (is_clean()) {
+        memset(block, 0, block_bytes);
+        return;
+    }
     if (!ali_hardens(ALI_HARDEN_UAF)) {
         memset(block, ali_hardens(ALI_HARDEN_JUNK) ? freed_byte : 0, block_bytes);
         return;
@@ -306,23 +389,69 @@ static void blame_write(const struct ali_found *f, size_t at, enum ali_call call
     ali_heap_blame_content(ALLOT_MISUSE_WRITE_AFTER_FREE, f, detail, call, caller);
 }
 
-void ali_harden_check_held(const struct ali_found *f, enum ali_call call, const void *caller)
+/* Blocks that are given back, or guarded, instead of filled tell by themselves or not at all. */
+static bool is_filled(const struct ali_found *f)
+{
+    return f->block_bytes <= FILL_MAX_BYTES && (f->large == NULL || !ali_hardens(ALI_HARDEN_GUARD));
+}
+
+/* Of the last 8 bytes; the block may be from the time when all was clean. */
+static bool is_as_left(const char *block, size_t end, uint64_t word)
+{
+    if (!is_clean() && word == mark_of(block, end + SEAL_BYTES))
+        return true;
+    return (at_start & ALI_HARDEN_ZERO) != 0 && word == 0;
+}
+
+/* Looks at the first look_bytes and the last 8 of a HELD block. */
+static size_t first_spoilt(const struct ali_found *f, size_t look_bytes)
+{
+    size_t end = f->block_bytes - SEAL_BYTES;
+    size_t look = ali_min(end, look_bytes);
+    size_t at =
+        is_clean() ? first_other(f->block, look, 0) : first_written(f->block, look + SEAL_BYTES);
+
+    if (at < look)
+        return at;
+    return is_as_left(f->block, end, word_get(f->block + end)) ? f->block_bytes : end;
+}
+
+size_t ali_harden_held_spoilt(const struct ali_found *f, size_t look_bytes)
 {
     size_t at;
 
-    if (!ali_hardens(ALI_HARDEN_UAF) || f->block_bytes > FILL_MAX_BYTES)
-        return;
-    at = first_written(f->block, f->block_bytes);
-    if (at == f->block_bytes &&
-        word_get(f->block + f->block_bytes - SEAL_BYTES) != mark_of(f->block, f->block_bytes))
-        at = f->block_bytes - SEAL_BYTES;
-    if (at == f->block_bytes)
-        return;
-    blame_write(f, at, call, caller);
-    fill(f->block, f->block_bytes); /* reported once */
+    if (!ali_hardens(ALI_HARDEN_UAF) || !is_filled(f))
+        return f->block_bytes;
+    at = first_spoilt(f, look_bytes);
+    if (at < f->block_bytes)
+        fill(f->block, f->block_bytes); /* reported once */
+    return at;
 }
 
-static void check_reused(char *block, size_t block_bytes, const struct ali_request *request)
+void ali_harden_blame_held(const struct ali_found *f, size_t at, enum ali_call call,
+                           const void *caller)
+{
+    blame_write(f, at, call, caller);
+}
+
+void ali_harden_check_held(const struct ali_found *f, enum ali_call call, const void *caller)
+{
+    size_t at = ali_harden_held_spoilt(f, SIZE_MAX);
+
+    if (at < f->block_bytes)
+        blame_write(f, at, call, caller);
+}
+
+bool ali_harden_side_spoilt(char *p, size_t bytes)
+{
+    if (!is_clean() || !ali_hardens(ALI_HARDEN_UAF) || first_other(p, bytes, 0) == bytes)
+        return false;
+    memset(p, 0, bytes); /* reported once */
+    return true;
+}
+
+/* With a mark at its end the block was filled when it was freed. */
+static void check_marked(char *block, size_t block_bytes, const struct ali_request *request)
 {
     char *mark = block + block_bytes - SEAL_BYTES;
     struct ali_found f;
@@ -337,12 +466,34 @@ static void check_reused(char *block, size_t block_bytes, const struct ali_reque
     word_set(mark, 0);
 }
 
+/* Afterwards it reads zero. A large block comes from memory that may hold anything; what is fresh
+ * of it is not touched. */
+static void check_clean(char *block, size_t block_bytes, bool zero,
+                        const struct ali_request *request)
+{
+    struct ali_found f;
+    size_t at;
+
+    if (zero && (!ali_hardens(ALI_HARDEN_UAF) || block_bytes > ALI_SMALL_MAX))
+        return;
+    if (ali_hardens(ALI_HARDEN_UAF) && ali_heap_find(block, &f) && f.slab != NULL) {
+        at = first_other(block, block_bytes, 0);
+        if (at < block_bytes)
+            blame_write(&f, at, request->call, request->caller);
+    }
+    wipe(block, block_bytes);
+}
+
 void ali_harden_forget(const struct ali_block *b, const struct ali_slab *slab)
 {
     char *block = ali_slab_base(slab);
     unsigned i;
 
-    if (!ali_hardens(ALI_HARDEN_UAF) || ali_guard_is_void(b->heap))
+    if (ali_guard_is_void(b->heap))
+        return;
+    if (is_clean())
+        wipe(block, (size_t)slab->count * slab->block_bytes);
+    if (is_clean() || !ali_hardens(ALI_HARDEN_UAF))
         return;
     for (i = 0; i < slab->count; i++, block += slab->block_bytes) {
         char *mark = block + slab->block_bytes - SEAL_BYTES;
@@ -356,9 +507,13 @@ void ali_harden_forget(const struct ali_block *b, const struct ali_slab *slab)
 
 void ali_harden_issue(char *block, size_t block_bytes, bool zero, const struct ali_request *request)
 {
-    if (ali_hardens(ALI_HARDEN_UAF) && !zero)
-        check_reused(block, block_bytes, request);
-    if (request->zero && !zero)
+    bool reads_zero = is_clean();
+
+    if (reads_zero)
+        check_clean(block, block_bytes, zero, request);
+    else if (ali_hardens(ALI_HARDEN_UAF) && !zero)
+        check_marked(block, block_bytes, request);
+    if (request->zero && !zero && !reads_zero)
         memset(block, 0, request->size);
     else if (!request->zero && ali_hardens(ALI_HARDEN_JUNK) && block_bytes <= FILL_MAX_BYTES)
         memset(block, fresh_byte, block_bytes);
@@ -366,6 +521,7 @@ void ali_harden_issue(char *block, size_t block_bytes, bool zero, const struct a
         seal(block, block_bytes, request->size, request->call);
 }
 
+/* In an order that keeps seal and pattern in agreement: ali_harden_is_damaged. */
 void ali_harden_resize(const struct ali_found *f, const struct ali_request *request)
 {
     enum ali_call call = request->call;
@@ -373,16 +529,16 @@ void ali_harden_resize(const struct ali_found *f, const struct ali_request *requ
 
     if (ali_hardening.extra_bytes == 0 || !unseal(f, &was, &call))
         return;
-    if (ali_hardens(ALI_HARDEN_JUNK) && request->size > was)
-        memset(f->block + was, fresh_byte, request->size - was);
     seal(f->block, f->block_bytes, request->size, call);
+    if (request->size > was && (is_clean() || ali_hardens(ALI_HARDEN_JUNK)))
+        memset(f->block + was, is_clean() ? 0 : fresh_byte, request->size - was);
 }
 
 void ali_harden_erase(const struct ali_found *f)
 {
     if (!ali_hardens(FILLED | ALI_HARDEN_ZERO) || ali_guard_is_void_block(f))
         return;
-    if (f->block_bytes > FILL_MAX_BYTES && ali_span_purge_pages(f->span, 0, f->block_bytes))
+    if (!is_filled(f) && ali_span_purge_pages(f->span, 0, f->block_bytes))
         return;
     fill(f->block, f->block_bytes);
 }

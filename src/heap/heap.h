@@ -76,6 +76,8 @@ void ali_heap_refuse_overflow(size_t count, size_t size, enum ali_call call, con
 /* mallopt(M_PERTURB): from now on blocks are filled with the complement of `byte` when they are
  * handed out and with `byte` when they are freed, as with harden=junk; 0 ends it. */
 void ali_heap_perturb(uint8_t byte);
+/* Large blocks of at least so many bytes go back to the system when they are freed. */
+void ali_heap_return_at_once(size_t bytes);
 
 /* Starts the heap if nothing has yet; for constructors. Installs the fork and thread hooks. */
 void ali_heap_start(void);

@@ -213,12 +213,37 @@ size_t ali_harden_size(const struct ali_found *found);
  * allocated by another family of calls; reported. */
 bool ali_harden_check(const struct ali_found *found, bool frees, enum ali_call call,
                       const void *caller);
+/* The same question, for a live block that is not this call's; nothing is reported. */
+bool ali_harden_is_damaged(const struct ali_found *found);
+/* Makes a damaged block as it should be, with this size when its own is lost: reported once. */
+void ali_harden_reseal(const struct ali_found *found, size_t size, enum ali_call call);
 /* Overwrites a block that is freed. */
 void ali_harden_erase(const struct ali_found *found);
 /* Looks for writes into a HELD block. */
 void ali_harden_check_held(const struct ali_found *found, enum ali_call call, const void *caller);
 
+/* Index of a byte that was written in the first look_bytes, or the last 8, of a HELD block;
+ * block_bytes when there is none. Repaired, and not reported. */
+size_t ali_harden_held_spoilt(const struct ali_found *found, size_t look_bytes);
+void ali_harden_blame_held(const struct ali_found *found, size_t at, enum ali_call call,
+                           const void *caller);
+/* True when something was written into this part of a free block; repaired, not reported. */
+bool ali_harden_side_spoilt(char *p, size_t bytes);
+
+/* --- vicinity.c: blocks near the one in hand, in time and in place */
+/* A block was handed out by b. */
+void ali_near_note(struct ali_block *b, struct ali_slab *slab, char *block,
+                   const struct ali_request *request);
+/* A damaged block was reported: not to be told again by what looks at it in passing. */
+void ali_near_reported(const struct ali_found *found);
+/* Looks at what b handed out, and what anybody freed, last. */
+void ali_near_look(struct ali_block *b, const struct ali_request *request);
+/* Looks at both sides of a block that is about to be freed. */
+void ali_near_check_sides(const struct ali_found *found, enum ali_call call, const void *caller);
+
 /* --- quarantine.c */
+/* Looks for writes into the blocks taken in last. */
+void ali_quarantine_look(enum ali_call call, const void *caller);
 /* True when the HELD block was taken in: it is freed later. May free others, the oldest first. */
 bool ali_quarantine_take(const struct ali_found *found, enum ali_call call, const void *caller);
 /* Frees what is held; false when there was nothing. */
@@ -235,6 +260,8 @@ ALI_INLINE unsigned ali_guard_slices(void)
 }
 void ali_guard_slab(struct ali_block *b, struct ali_span *span, unsigned slices);
 void ali_guard_large(struct ali_span *span, size_t bytes);
+/* Makes a large block that waits in the quarantine inaccessible, if it can. */
+void ali_guard_held(const struct ali_found *found);
 /* Before a span goes back. False: it must not, some of it stays inaccessible. */
 bool ali_guard_lift(const struct allot_heap *heap, struct ali_span *span);
 /* True when blocks of this heap are inaccessible. */

@@ -9,6 +9,19 @@
 /* Below this a copy is cheaper than two changes of page tables. */
 #define MOVE_MIN_BYTES ((size_t)256 << 10)
 
+/* Spans of so many bytes are kept by nobody. */
+static _Atomic(size_t) at_once_bytes = SIZE_MAX;
+
+void ali_heap_return_at_once(size_t bytes)
+{
+    atomic_store_explicit(&at_once_bytes, bytes, memory_order_relaxed);
+}
+
+static bool goes_at_once(size_t bytes)
+{
+    return bytes >= atomic_load_explicit(&at_once_bytes, memory_order_relaxed);
+}
+
 static size_t slices_for(size_t bytes)
 {
     return (bytes + ALI_SLICE_BYTES - 1) >> ALI_SLICE_SHIFT;
@@ -109,6 +122,8 @@ void ali_large_discard(struct ali_span *span)
     ali_heap_delist(heap, span);
     if (!ali_guard_lift(heap, span))
         return;
+    if (ali_unlikely(goes_at_once(bytes)))
+        (void)ali_span_purge_pages(span, 0, bytes);
     ali_span_free(span);
     ali_heap_uncharge(heap, bytes);
 }
@@ -125,7 +140,7 @@ static bool keep(struct ali_block *b, struct ali_span *span)
     size_t bytes = ali_span_slices(span) << ALI_SLICE_SHIFT;
 
     if (b->large_count == ALI_LARGE_CACHE || b->large_bytes + bytes > KEEP_BYTES ||
-        !ali_guard_lift(b->heap, span))
+        goes_at_once(bytes) || !ali_guard_lift(b->heap, span))
         return false;
     b->large[b->large_count++] = span;
     b->large_bytes += bytes;

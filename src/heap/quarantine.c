@@ -141,6 +141,7 @@ bool ali_quarantine_take(const struct ali_found *f, enum ali_call call, const vo
     if (!ali_hardens_blocks() || !is_of_default_heap(f) || !is_ready() ||
         f->block_bytes > ring.max_bytes / 2)
         return false;
+    ali_guard_held(f);
     while (!is_in) {
         size_t n;
 
@@ -153,6 +154,33 @@ bool ali_quarantine_take(const struct ali_found *f, enum ali_call call, const vo
         release(leaving, n, call, caller);
     }
     return true;
+}
+
+/* The youngest are where a program that still uses what it has freed is caught soonest. Held blocks
+ * stay as they are under the lock; who does not get it lets it be. */
+#define LOOK_AT 2
+#define LOOK_BYTES 256
+
+void ali_quarantine_look(enum ali_call call, const void *caller)
+{
+    struct ali_found found[LOOK_AT];
+    size_t at[LOOK_AT] = {0};
+    unsigned i, n = 0;
+
+    if (ring.entries == NULL || !ali_hardens(ALI_HARDEN_UAF) || !ali_try_lock(&ring.lock))
+        return;
+    for (i = 1; i <= LOOK_AT && i <= count_locked(); i++) {
+        uint64_t place = (ring.tail - i) & (ring.length - 1);
+        struct ali_found *f = &found[n];
+
+        if (!ali_heap_find(ring.entries[place], f))
+            continue;
+        at[n] = ali_harden_held_spoilt(f, LOOK_BYTES);
+        n += at[n] < f->block_bytes;
+    }
+    ali_unlock(&ring.lock);
+    for (i = 0; i < n; i++)
+        ali_harden_blame_held(&found[i], at[i], call, caller);
 }
 
 bool ali_quarantine_empty(enum ali_call call, const void *caller)

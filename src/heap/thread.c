@@ -326,24 +326,39 @@ void ali_thread_end(void *value)
 
 /* --- the start of everything -------------------------------------------------------------- */
 
+#define START_DONE UINT32_MAX
+
+static void start_all(_Atomic(uint32_t) *start)
+{
+    ali_os_init();
+    ali_options_init();
+    ali_harden_init();
+    ali_region_init();
+    atomic_store_explicit(start, START_DONE, memory_order_release);
+    /* these may allocate */
+    ali_os_thread_exit_hook(ali_thread_end);
+    ali_os_fork_hook(NULL, NULL, ali_heap_fork_child);
+}
+
 ALI_NOINLINE static void start_now(void)
 {
-    static _Atomic(uint32_t) state; /* 0 not yet, 1 being done, 2 done */
-    uint32_t zero = 0;
+    static _Atomic(uint32_t) start; /* 0 not yet; the process in which it is being done; done */
+    uint32_t self = ali_os_process_id(), seen = 0;
 
-    if (atomic_compare_exchange_strong(&state, &zero, 1)) {
-        ali_os_init();
-        ali_options_init();
-        ali_harden_init();
-        ali_region_init();
-        atomic_store_explicit(&state, 2, memory_order_release);
-        /* these may allocate */
-        ali_os_thread_exit_hook(ali_thread_end);
-        ali_os_fork_hook(NULL, NULL, ali_heap_fork_child);
-        return;
+    for (;;) {
+        if (atomic_compare_exchange_strong(&start, &seen, self)) {
+            if (seen != 0)
+                ali_heap_fork_child(); /* another thread of the parent was at it */
+            start_all(&start);
+            return;
+        }
+        if (seen == START_DONE)
+            return;
+        if (seen == self) {
+            ali_os_spin_pause();
+            seen = 0;
+        }
     }
-    while (atomic_load_explicit(&state, memory_order_acquire) != 2)
-        ali_os_spin_pause();
 }
 
 void ali_heap_start(void)

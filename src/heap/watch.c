@@ -165,7 +165,10 @@ static char *take_parked(struct ali_block *b, unsigned class_index, uint32_t tur
 
     ali_poke(b->parked_bits[class_index], 0);
     prepare(b, p, slot->block_bytes, slot->zero, request);
-    ali_state_set(slot->states + i, state_for(b, turn));
+    /* release: pairs with the acquire in ali_harden_is_damaged */
+    __atomic_store_n(slot->states + i, state_for(b, turn), __ATOMIC_RELEASE);
+    if (ali_hardens_blocks())
+        ali_near_note(b, slot->slab, p, request);
     bits &= ~((uint64_t)1 << i);
     if (bits != 0)
         ali_watch_admit(b, class_index, bits);
@@ -176,8 +179,11 @@ void *ali_watch_take(struct ali_block *b, unsigned class_index, const struct ali
 {
     size_t block_bytes = b->slots[class_index].block_bytes;
     uint32_t turn = turn_due(b, block_bytes);
-    char *p = take_parked(b, class_index, turn, request);
+    char *p;
 
+    if (ali_hardens_blocks())
+        ali_near_look(b, request);
+    p = take_parked(b, class_index, turn, request);
     if (turn != 0)
         tell_allocated(turn, p, block_bytes, request);
     return p;
@@ -190,6 +196,8 @@ void ali_watch_take_large(struct ali_block *b, struct ali_span *span, bool zero,
     uint32_t turn = turn_due(b, large->bytes);
     char *p = ali_span_base(span);
 
+    if (ali_hardens_blocks())
+        ali_near_look(b, request);
     prepare(b, p, large->bytes, zero, request);
     atomic_store_explicit(&large->state, state_for(b, turn), memory_order_release);
     if (turn != 0)
@@ -213,6 +221,8 @@ bool ali_watch_freed(struct ali_found *f, uint8_t state, enum ali_call call, con
 {
     if (!ali_harden_check(f, true, call, caller))
         return false;
+    if (ali_hardens_blocks())
+        ali_near_check_sides(f, call, caller);
     if (ali_state_is_watched(state))
         tell_freed(state - ALI_STATE_WATCHED + 1U, f->block, ali_watch_size(f), caller);
     ali_harden_erase(f);

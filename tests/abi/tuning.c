@@ -1,5 +1,6 @@
 /* mallopt: results as glibc's, effects real. argv[1] names the effect to try. */
 #include <malloc.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +79,22 @@ static size_t kept_kib(void)
     return after > before ? after - before : 0;
 }
 
+/* Keeps everything that M_TRIM_THRESHOLD and M_TOP_PAD let it, or less. */
+static void keep_mapped(const char *what)
+{
+    bool pad = strcmp(what, "pad") == 0;
+
+    mallopt(M_TRIM_THRESHOLD, pad ? 0 : -1);
+    if (pad)
+        mallopt(M_TOP_PAD, 64 << 20);
+    if (strcmp(what, "mmap") == 0 || strcmp(what, "mmap-never") == 0)
+        mallopt(M_MMAP_THRESHOLD, 1 << 19);
+    if (strcmp(what, "mmap-larger") == 0)
+        mallopt(M_MMAP_THRESHOLD, 1 << 22);
+    if (strcmp(what, "mmap-never") == 0)
+        mallopt(M_MMAP_MAX, 0);
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "results";
@@ -92,9 +109,11 @@ int main(int argc, char **argv)
         mallopt(M_TRIM_THRESHOLD, 0);
     else if (strcmp(what, "keep") == 0)
         mallopt(M_TRIM_THRESHOLD, -1);
-    if (strcmp(what, "trim") == 0 || strcmp(what, "keep") == 0)
-        printf("%zu\n", kept_kib());
     else
+        keep_mapped(what);
+    if (strcmp(what, "report") == 0 || strcmp(what, "abort") == 0)
         free_twice();
+    else
+        printf("%zu\n", kept_kib());
     return 0;
 }

@@ -21,3 +21,12 @@ trimmed=$(tuned trim) kept=$(tuned keep)
 echo "of 64 MiB freed stay: $trimmed KiB with M_TRIM_THRESHOLD 0, $kept KiB with -1"
 [ "$trimmed" -lt 8192 ] || fail "M_TRIM_THRESHOLD 0 keeps too much"
 [ "$kept" -gt 49152 ] || fail "M_TRIM_THRESHOLD -1 gives memory back"
+
+padded=$(tuned pad) mapped=$(tuned mmap)
+larger=$(tuned mmap-larger) never=$(tuned mmap-never)
+echo "with M_TOP_PAD $padded KiB, above M_MMAP_THRESHOLD $mapped KiB, below it $larger KiB," \
+    "with M_MMAP_MAX 0 $never KiB"
+[ "$padded" -gt 49152 ] || fail "M_TOP_PAD is not kept"
+[ "$mapped" -lt 8192 ] || fail "M_MMAP_THRESHOLD does not give back at once"
+[ "$larger" -gt 49152 ] || fail "M_MMAP_THRESHOLD gives back what is smaller"
+[ "$never" -gt 49152 ] || fail "M_MMAP_MAX 0 does not keep"

@@ -31,7 +31,9 @@ static void too_large(size_t size)
     refused(pvalloc(size), "pvalloc", size);
     void *untouched = &size;
     for (size_t align = sizeof(void *); align <= 1 << 16; align *= 2) {
+        errno = 0;
         int error = posix_memalign(&untouched, align, size);
+        CHECK(errno == ENOMEM, "posix_memalign(%zu, %zx) left errno %d", align, size, errno);
         CHECK(error == ENOMEM, "posix_memalign(%zu, %zx) = %d", align, size, error);
         CHECK(untouched == &size, "posix_memalign wrote its result on failure");
     }

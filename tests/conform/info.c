@@ -103,6 +103,48 @@ static void stats_to_stderr(void)
     close(saved);
 }
 
+/* A thread that is cancelled inside malloc_stats, while stderr is slow, ends as it should and
+ * leaves the heap and stdio usable.
+ */
+static void *tell_stats(void *gate)
+{
+    pthread_barrier_wait(gate);
+    malloc_stats();
+    pthread_testcancel();
+    return NULL;
+}
+
+static void stats_under_cancellation(void)
+{
+    int pipes[2], saved = dup(2);
+    static char text[1 << 16];
+    size_t length = 0;
+    void *result = NULL;
+    pthread_barrier_t gate;
+    pthread_t thread;
+    REQUIRE(pipe(pipes) == 0, "pipe");
+    fflush(stderr);
+    dup2(pipes[1], 2);
+    close(pipes[1]);
+    pthread_barrier_init(&gate, NULL, 2);
+    pthread_create(&thread, NULL, tell_stats, &gate);
+    pthread_cancel(thread);
+    pthread_barrier_wait(&gate);
+    pthread_join(thread, &result);
+    fflush(stderr);
+    dup2(saved, 2);
+    for (ssize_t got = 1; got > 0 && length < sizeof text - 1; length += (size_t)got)
+        got = read(pipes[0], text + length, sizeof text - 1 - length);
+    CHECK(result == PTHREAD_CANCELED, "the thread was not cancelled");
+    static const char *const said[] = {"system bytes", "in use bytes", "max mmap bytes"};
+    for (int i = 0; i < 3; i++)
+        CHECK(strstr(text, said[i]), "malloc_stats was cut off: no \"%s\"", said[i]);
+    pthread_barrier_destroy(&gate);
+    close(pipes[0]);
+    close(saved);
+    free(malloc(1000));
+}
+
 static void trim_gives_back(void)
 {
     enum { count = 1600 };
@@ -209,6 +251,7 @@ int main(void)
     xml();
     xml_is_true();
     stats_to_stderr();
+    stats_under_cancellation();
     trim_gives_back();
     trim_pad();
     while_threads_run();

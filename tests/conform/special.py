@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 
@@ -171,13 +172,12 @@ def case_start_calls(context):
             f"{ours_first - base_first} with the first malloc")
 
 
-def case_secure(context):
-    """In a program with raised privilege $ALLOT is ignored."""
-    need_ours(context)
-    need("cc")
-    if os.getuid() != 0:
-        raise Skip("needs root, to make a set-user-id program")
+def secure_program(context):
+    """A program linked with a copy of the library in a folder that everybody may read."""
     folder = context.temp / "secure"
+    program = folder / "secure"
+    if program.is_file():
+        return program
     folder.mkdir()
     folder.chmod(0o755)
     library = folder / Path(context.lib).name
@@ -188,20 +188,54 @@ def case_secure(context):
     match = re.search(r"\(SONAME\).*\[(.*)\]", soname)
     if match and match[1] != library.name:
         (folder / match[1]).symlink_to(library.name)
-    program = folder / "secure"
     build(context, ["cc", *FLAGS, context.here / "secure.c", "-o", program, library,
                     f"-Wl,-rpath,{folder}"])
+    return program
+
+
+def secure(context, raise_privilege):
+    """$ALLOT counts in an ordinary program and is ignored in one of raised privilege."""
+    need_ours(context)
+    need("cc")
+    if os.getuid() != 0:
+        raise Skip("needs root, to make a program of raised privilege")
+    with context.lock:
+        made = secure_program(context)
+    program = made.with_name(f"secure-{raise_privilege.__name__}")
+    shutil.copy(made, program)
+    program.chmod(0o755)
     env = context.environment(preload=False, ALLOT="misuse=report")
     status, output = context.run([program], 20, env)
     if status != 0 or "AT_SECURE 0" not in output or "went on" not in output:
         raise Failure(f"ALLOT=misuse=report in an ordinary program: status {status}\n{output}")
-    os.chown(program, 0, 0)
-    program.chmod(0o4755)
+    raise_privilege(program)
     status, output = context.run([program], 20, env, user=65534, group=65534, extra_groups=[])
     if "AT_SECURE 1" not in output:
-        raise Skip("set-user-id has no effect here")
+        raise Skip(f"{raise_privilege.__name__} has no effect here")
     if status != -6 or "went on" in output:
         raise Failure(f"obeys $ALLOT with AT_SECURE set: status {status}\n{output}")
+
+
+def set_user_id(program):
+    os.chown(program, 0, 0)
+    program.chmod(0o4755)
+
+
+def set_capability(program):
+    # What setcap cap_net_raw+ep writes: version 2, effective; permitted; inheritable.
+    value = struct.pack("<5I", 0x02000001, 1 << 13, 0, 0, 0)
+    try:
+        os.setxattr(program, "security.capability", value)
+    except OSError as error:
+        raise Skip(f"no file capabilities here: {error.strerror}")
+
+
+def case_secure_setuid(context):
+    secure(context, set_user_id)
+
+
+def case_secure_setcap(context):
+    secure(context, set_capability)
 
 
 def valgrind(context, *flags):

@@ -130,7 +130,7 @@ static bool all_are(const volatile char *p, size_t bytes, int byte)
 
 static void see_contents(void)
 {
-    bool junk = (ali_options.harden & ALI_HARDEN_JUNK) != 0;
+    bool zeroes = (ali_options.harden & ALI_HARDEN_ZERO) != 0; /* instead of junk, if both are on */
     static const size_t sizes[] = {16, 100, 5000, 50000, 200000, 1000000};
 
     for (size_t i = 0; i < ALI_ARRAY_COUNT(sizes); i++) {
@@ -138,11 +138,11 @@ static void see_contents(void)
         char *p = take(sizes[i], ALI_CALL_MALLOC);
         char *zero;
 
-        unit_child_require(!junk || all_are(p, sizes[i], 0xc3));
+        unit_child_require(all_are(p, sizes[i], zeroes ? 0 : 0xc3));
         memset(p, 'x', sizes[i]);
         give(p, ALI_CALL_FREE);
         if (sizes[i] < 100000) /* the pages of a large one may have gone */
-            unit_child_require(all_are(p, sizes[i], junk ? 0xf5 : 0));
+            unit_child_require(all_are(p, sizes[i], zeroes ? 0 : 0xf5));
         zero = ali_heap_zalloc(sizes[i], ALI_CALL_CALLOC, NULL);
         unit_child_require(all_are(zero, sizes[i], 0));
         give(zero, ALI_CALL_FREE);
