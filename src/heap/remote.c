@@ -66,14 +66,31 @@ void ali_slab_recheck(struct ali_slab *slab)
         ali_slab_tell(slab);
 }
 
+/* A thread that sleeps does not look at what others free of its blocks. Once that is more than may
+ * be kept unused (option dirty), who frees gives the pages back, in eighths of the slab and from a
+ * half on. The holder may be any that this slice had: what is counted wrongly is a hint. */
+static void purge_unseen(struct ali_slab *slab, uint32_t before, uint32_t sum)
+{
+    struct ali_block *holder = atomic_load_explicit(&slab->holder, memory_order_acquire);
+    uint32_t eighth = (uint32_t)ali_max(ali_peek(slab->count) / 8, 1);
+    size_t bytes;
+
+    if (holder == NULL || sum / eighth == before / eighth || sum / eighth < 4)
+        return;
+    bytes = (size_t)(before / eighth < 4 ? sum : eighth) * ali_peek(slab->block_bytes);
+    bytes += atomic_fetch_add_explicit(&holder->unseen_bytes, bytes, memory_order_relaxed);
+    if (bytes > ali_options.dirty_max_bytes)
+        ali_slab_purge(slab);
+}
+
 static void publish(struct ali_slab *slab, uint32_t count)
 {
     /* acq_rel: see the drawing */
-    uint32_t sum =
-        atomic_fetch_add_explicit(&slab->remote_freed, count, memory_order_acq_rel) + count;
+    uint32_t before = atomic_fetch_add_explicit(&slab->remote_freed, count, memory_order_acq_rel);
 
-    if (sum >= atomic_load_explicit(&slab->remote_threshold, memory_order_relaxed))
+    if (before + count >= atomic_load_explicit(&slab->remote_threshold, memory_order_relaxed))
         ali_slab_tell(slab);
+    purge_unseen(slab, before, before + count);
 }
 
 static struct ali_remote_entry *entry_of(struct ali_block *self, const struct ali_slab *slab)
@@ -128,6 +145,7 @@ void ali_inbox_drain(struct ali_block *b)
 
     if (atomic_load_explicit(&b->inbox, memory_order_relaxed) == 0)
         return;
+    atomic_store_explicit(&b->unseen_bytes, 0, memory_order_relaxed);
     index = atomic_exchange_explicit(&b->inbox, 0, memory_order_acquire);
     while (index != 0) {
         struct ali_slab *slab = ali_slab_by_index(index);

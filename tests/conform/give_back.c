@@ -1,7 +1,8 @@
 /* 400 MB freed, then idle for a second: at least 95 % is back at the system.
  *
  * With the argument "trim" the program calls malloc_trim, with "idle" it does
- * nothing at all, with "thread" the memory was used by threads that sleep on.
+ * nothing at all, with "thread" the memory was used by threads that sleep on,
+ * with "others" it was allocated by threads that sleep while others free it.
  */
 #include "t.h"
 #include <malloc.h>
@@ -57,14 +58,20 @@ static void blocks_of(size_t size)
     check(before, full, what);
 }
 
+static bool others;
+static struct filled {
+    void **block;
+    size_t count;
+} filled[threads];
+
 static void *sleeper(void *arg)
 {
-    size_t count;
-    (void)arg;
-    void **block = fill(500, total / threads, &count);
+    struct filled *mine = arg;
+    mine->block = fill(500, total / threads, &mine->count);
     pthread_barrier_wait(&reached);
     pthread_barrier_wait(&over);
-    release(block, count);
+    if (!others)
+        release(mine->block, mine->count);
     pthread_barrier_wait(&reached);
     pthread_barrier_wait(&over);
     return NULL;
@@ -77,12 +84,14 @@ static void by_threads(void)
     pthread_barrier_init(&over, NULL, threads + 1);
     long before = t_rss_kib();
     for (int i = 0; i < threads; i++)
-        pthread_create(&thread[i], NULL, sleeper, NULL);
+        pthread_create(&thread[i], NULL, sleeper, &filled[i]);
     pthread_barrier_wait(&reached);
     long full = t_rss_kib();
     pthread_barrier_wait(&over);
     pthread_barrier_wait(&reached);
-    check(before, full, "threads that sleep");
+    for (int i = 0; others && i < threads; i++)
+        release(filled[i].block, filled[i].count);
+    check(before, full, others ? "freed by others" : "threads that sleep");
     pthread_barrier_wait(&over);
     for (int i = 0; i < threads; i++)
         pthread_join(thread[i], NULL);
@@ -94,6 +103,11 @@ int main(int argc, char **argv)
     if (argc > 1 && !strcmp(argv[1], "thread")) {
         by_threads();
         trim = true;
+        by_threads();
+        return t_done();
+    }
+    if (argc > 1 && !strcmp(argv[1], "others")) {
+        others = true;
         by_threads();
         return t_done();
     }

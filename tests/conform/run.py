@@ -58,6 +58,7 @@ PROGRAMS = {
     "give-back-trim": ("give_back", ["trim"], 60),
     "give-back-idle": ("give_back", ["idle"], 60),
     "give-back-thread": ("give_back", ["thread"], 60),
+    "give-back-others": ("give_back", ["others"], 60),
     "reuse": ("reuse", [], 90),
     "maps-full": ("maps_full", [], 60),
     "dlclose-plugin": ("dlclose", ["plugin", "@plugin"], 30),
@@ -87,6 +88,7 @@ BEYOND_GLIBC = {
     "rlimit-data": "no memory for threads after the main heap ran out",
     "give-back-idle": "keeps small blocks below a live one until malloc_trim",
     "give-back-thread": "keeps the memory of arenas until malloc_trim",
+    "give-back-others": "keeps the memory of arenas until malloc_trim",
 }
 
 QUICK = {"ALLOT_TEST_FORKS": "400", "ALLOT_TEST_THREADS": "4000", "ALLOT_TEST_EXITS": "40",
