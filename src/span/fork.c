@@ -166,7 +166,7 @@ void ali_span_fork_child(void)
 
     ali_lock_reset(&g->lock);
     ali_region_fork_child();
-    g->growing = false;
+    g->growing = g->purging = false;
     g->grow_waiters = 0;
     if (torn && atomic_load_explicit(&ali_region.limit_bytes, memory_order_relaxed) != 0)
         rebuild();

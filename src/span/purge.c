@@ -7,6 +7,13 @@
 
 #define BATCH 16U
 
+/* Dirty slices of a batch at most: what is BUSY is missing to threads that allocate meanwhile, who
+ * would map more. */
+#define BATCH_SLICES ((uint32_t)(16 * ALI_MIB >> ALI_SLICE_SHIFT))
+
+/* Batches that one tick purges. */
+#define TICK_BATCHES 4U
+
 /* Spans of the age list that are looked at for a batch. */
 #define LOOKS 256U
 
@@ -184,6 +191,7 @@ static uint32_t purge_some_locked(struct wish wish)
     struct batch b;
     uint32_t done;
 
+    wish.dirty = wish.dirty < BATCH_SLICES ? wish.dirty : BATCH_SLICES;
     batch_take_locked(&b, &wish);
     if (b.count == 0)
         return 0;
@@ -245,10 +253,12 @@ void ali_purge_to_cap(void)
     struct ali_span_state *g = &ali_spans;
 
     ali_lock(&g->lock);
-    if (g->purge_retry_ms == 0 || ali_os_now_ms() >= g->purge_retry_ms) {
+    if (!g->purging && (g->purge_retry_ms == 0 || ali_os_now_ms() >= g->purge_retry_ms)) {
         g->purge_retry_ms = 0;
         regret_expire_locked();
+        g->purging = true; /* it looks again until the cap holds, so that one thread is enough */
         purge_to_cap_locked();
+        g->purging = false;
     }
     ali_unlock(&g->lock);
 }
@@ -261,8 +271,15 @@ static ALI_NOINLINE void tick_due(uint64_t now_ms)
     if (!ali_try_lock(&g->lock))
         return;
     regret_expire_locked();
-    if (newest > 0)
-        (void)purge_some_locked((struct wish){UINT32_MAX / 2, (uint32_t)newest - 1, true});
+    if (!g->purging && newest > 0) {
+        g->purging = true;
+        for (uint32_t i = 0; i < TICK_BATCHES; i++)
+            if (purge_some_locked((struct wish){BATCH_SLICES, (uint32_t)newest - 1, true}) == 0)
+                break;
+        if (atomic_load_explicit(&g->dirty, memory_order_relaxed) > ali_dirty_cap_slices())
+            purge_to_cap_locked(); /* for those who left it to this thread */
+        g->purging = false;
+    }
     ali_purge_due_set_locked();
     ali_unlock(&g->lock);
 }

@@ -51,6 +51,7 @@ struct ali_span_state {
     uint64_t limit_slices;   /* of the process; UINT64_MAX when there is none */
     size_t limit_bytes;      /* the same as it was given, 0 none */
     uint64_t purge_retry_ms; /* purging failed: the cap is not enforced before this time */
+    bool purging;            /* a thread enforces cap or delay; others need not */
     /* Regret (purge.c): what was purged a moment ago and is wanted again raises the cap. */
     uint32_t regret_open, regret_slices;
     uint64_t regret_open_ms, regret_ms;
