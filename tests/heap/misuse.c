@@ -3,33 +3,15 @@
 
 #include <sys/mman.h>
 
-#include "heap/internal.h"
+#include "heap/calls.h"
 #include "heap/recorder.h"
 
 /* One of each way that blocks are kept: narrow slabs, wide ones, large with a kept span, large
  * that goes back at once. */
-static const size_t sizes[] = {1,     16,    100,    1000,   4097,   16384,   20480,
-                               30000, 65536, 114688, 131072, 131073, 1000000, 5000000};
+static const size_t sizes[] = {1,     16,    100,   1000,   4097,   16384,   20480,
+                               30000, 65536, 65537, 114688, 131073, 1000000, 5000000};
 
 #define FOR_EACH_SIZE(i) for (size_t i = 0; i < ALI_ARRAY_COUNT(sizes); i++)
-
-static void *take(size_t size)
-{
-    void *p;
-
-    if (!ali_heap_alloc_hit(size, &p))
-        p = ali_heap_alloc_miss(size, ALI_CALL_MALLOC, NULL);
-    assert_non_null(p);
-    return p;
-}
-
-static void give(const void *p)
-{
-    void *q = (void *)(uintptr_t)p;
-
-    if (!ali_heap_free_hit(q))
-        ali_heap_free_miss(q, ALI_CALL_FREE, __builtin_return_address(0));
-}
 
 static size_t usable(const void *p)
 {

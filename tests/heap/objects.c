@@ -9,7 +9,7 @@
 #include "heap/shadow.h"
 
 /* Small, near a class's end, wide, large. */
-static const size_t sizes[] = {1, 24, 100, 1024, 5000, 16384, 20000, 131072, 131073, 700000};
+static const size_t sizes[] = {1, 24, 100, 1024, 5000, 16384, 20000, 65536, 65537, 700000};
 
 #define SIZES ALI_ARRAY_COUNT(sizes)
 

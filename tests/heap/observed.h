@@ -128,8 +128,8 @@ static inline void run_in_thread(void *(*body)(void *), void *arg)
     assert_int_equal(seen.wrong, 0);
 }
 
-static const size_t sizes[] = {1,     16,    17,     100,    256,    1000,    4096,   9000,
-                               16384, 20480, 100000, 131072, 131073, 1000000, 5000000};
+static const size_t sizes[] = {1,     16,    17,     100,   256,   1000,    4096,   9000,
+                               16384, 20480, 100000, 65536, 65537, 1000000, 5000000};
 
 #define SIZES ALI_ARRAY_COUNT(sizes)
 

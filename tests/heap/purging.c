@@ -5,25 +5,9 @@
 #include <pthread.h>
 
 #include "fake/fake.h"
-#include "heap/internal.h"
+#include "heap/calls.h"
 
 #define BLOCKS 64 /* of 1 KiB in a slab */
-
-static void *take(size_t size)
-{
-    void *p;
-
-    if (!ali_heap_alloc_hit(size, &p))
-        p = ali_heap_alloc_miss(size, ALI_CALL_MALLOC, NULL);
-    assert_non_null(p);
-    return p;
-}
-
-static void give(void *p)
-{
-    if (!ali_heap_free_hit(p))
-        ali_heap_free_miss(p, ALI_CALL_FREE, NULL);
-}
 
 static void *last;
 
