@@ -20,6 +20,7 @@ build='
 test="$build"'
     clang
     g++
+    g++-aarch64-linux-gnu
     gcc-aarch64-linux-gnu
     libc6-dev-arm64-cross
     libclang-rt-14-dev

@@ -66,6 +66,12 @@ void ali_deepbind_start(void);
 /* Called for what calloc's callers want when it is ALI_DEEPBIND_BYTES or more. */
 void ali_deepbind_watch(const void *caller);
 
+/* Calls a function and catches what it throws, whatever that is. Unable, without having called it,
+ * when the C++ runtime is not among the objects that the program was linked with. */
+enum ali_caught { ALI_CAUGHT_UNABLE, ALI_CAUGHT_NOTHING, ALI_CAUGHT };
+
+enum ali_caught ali_call_catching(void (*function)(void));
+
 /* Remembers stderr if statistics will be said there at exit: programs close it before. */
 void ali_exit_stats_start(void);
 

@@ -2,8 +2,8 @@
  * runtime of its own. Weak: a program that replaces one of them keeps its own in a static link.
  *
  * What needs the runtime - the new handler, throwing bad_alloc, catching what a handler throws in
- * a nothrow new - is asked of the program's, which is there whenever somebody could notice: by
- * weak symbols, and by name when the runtime was loaded after us (a plug-in in C++).
+ * a nothrow new (catch.c) - is asked of the program's, which is there whenever somebody could
+ * notice: by weak symbols, and by name when the runtime was loaded after us (a plug-in in C++).
  *
  * Built with -fexceptions: bad_alloc passes through these frames. */
 #include "abi/abi.h"
@@ -99,9 +99,8 @@ static void *new_or_throw(const struct request *r)
     }
 }
 
-/* What a handler throws must become NULL, and only C++ can catch: the runtime's own nothrow new
- * calls our throwing one and catches. In a static program, which has it no more, the handler is
- * not called: NULL is right, an exception out of a nothrow new is not. */
+/* For a runtime that came after us, whose symbols we were not bound to: its own nothrow new calls
+ * our throwing one, and catches what that and the handler throw. */
 static void *new_through_runtime(const struct request *r, const struct nothrow *tag)
 {
     bool array = r->call == ALI_CALL_NEW_ARRAY;
@@ -120,14 +119,29 @@ static void *new_through_runtime(const struct request *r, const struct nothrow *
     return own.data != NULL ? own.aligned(r->size, r->align, tag) : NULL;
 }
 
+/* As above, except that what the handler throws ends it with NULL. Any exception does: the standard
+ * allows a handler no other than bad_alloc, and the runtimes' own nothrow new catch all. */
 static void *new_or_null(const struct request *r, const struct nothrow *tag)
 {
-    void *p = attempt(r);
+    for (;;) {
+        void *p = attempt(r);
+        new_handler_fn handler;
 
-    if (ali_likely(p != NULL))
-        return p;
-    errno = ENOMEM;
-    return current_new_handler() != NULL ? new_through_runtime(r, tag) : NULL;
+        if (ali_likely(p != NULL))
+            return p;
+        errno = ENOMEM;
+        handler = current_new_handler();
+        if (handler == NULL)
+            return NULL;
+        switch (ali_call_catching(handler)) {
+        case ALI_CAUGHT_NOTHING:
+            break;
+        case ALI_CAUGHT:
+            return NULL;
+        case ALI_CAUGHT_UNABLE:
+            return new_through_runtime(r, tag);
+        }
+    }
 }
 
 static ALI_NOINLINE void *new_miss(size_t size, enum ali_call call, const void *caller)

@@ -1,6 +1,7 @@
 // Every C++17 operator new and delete, with the new-handler's rules.
 #include "t.h"
 #include <cstddef>
+#include <exception>
 #include <new>
 #include <string>
 #include <vector>
@@ -97,6 +98,50 @@ static void refused()
     }
 }
 
+static int unwound;
+
+struct witness {
+    ~witness() { unwound++; }
+};
+
+static void handler_refuses()
+{
+    witness local;
+    if (++handler_calls % 3 == 0)
+        throw std::bad_alloc();
+}
+
+// What a handler throws ends a nothrow new, after its frames were unwound, and leaves nothing.
+static void refusing_handlers()
+{
+    size_t huge = OPAQUE(size_t(PTRDIFF_MAX));
+    std::align_val_t align{64};
+    std::set_new_handler(handler_refuses);
+    handler_calls = unwound = 0;
+    CHECK(!::operator new(huge, std::nothrow), "new nothrow, the handler throws");
+    CHECK(handler_calls == 3 && unwound == 3, "%d calls, %d unwound", handler_calls, unwound);
+    CHECK(!::operator new[](huge, std::nothrow), "new[] nothrow, the handler throws");
+    CHECK(!::operator new(huge, align, std::nothrow), "aligned new nothrow, likewise");
+    CHECK(!::operator new[](huge, align, std::nothrow), "aligned new[] nothrow, likewise");
+    CHECK(handler_calls == 12 && unwound == 12, "%d calls, %d unwound", handler_calls, unwound);
+    CHECK(std::uncaught_exceptions() == 0 && !std::current_exception(), "an exception was left");
+    try {
+        throw 7;
+    } catch (int outer) {
+        CHECK(!::operator new(huge, std::nothrow), "in a catch block");
+        int again = 0;
+        try {
+            throw;
+        } catch (int value) {
+            again = value;
+        }
+        CHECK(outer == 7 && again == 7, "the exception being handled is another now: %d", again);
+    }
+    // For as long as the process lives: each exception is freed again.
+    for (int i = 0; i < 20000; i++)
+        CHECK(!::operator new(huge, std::nothrow), "round %d", i);
+}
+
 static void handlers()
 {
     size_t huge = OPAQUE(size_t(PTRDIFF_MAX));
@@ -108,9 +153,7 @@ static void handlers()
     handler_calls = 0;
     std::set_new_handler(handler_gives_up);
     CHECK(!::operator new(huge, std::nothrow), "nothrow new with a handler");
-#ifndef ALL_STATIC // nobody there could catch what a handler throws, so none is called
     CHECK(handler_calls == 3, "the handler ran %d times (nothrow)", handler_calls);
-#endif
     handler_calls = 0;
     std::set_new_handler(handler_gives_up);
     CHECK(throws_bad_alloc([=] { return ::operator new(huge, align); }), "aligned, handler");
@@ -124,6 +167,7 @@ static void handlers()
         caught = value;
     }
     CHECK(caught == 42, "an exception of the handler passes through operator new");
+    refusing_handlers();
     std::set_new_handler(nullptr);
 }
 

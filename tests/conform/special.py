@@ -309,7 +309,7 @@ def case_static_archive(context):
 
 
 def case_static_program(context):
-    static(context, "-static", "-DALL_STATIC")
+    static(context, "-static")
 
 
 def case_musl(context):
@@ -323,7 +323,7 @@ def case_musl(context):
                                                          ALLOT_TEST_THREADS="5000"))
 
 
-AARCH64 = ("plain", "failure", "zero", "aligned", "errno")
+AARCH64 = ("plain.c", "failure.c", "zero.c", "aligned.c", "errno.c", "cxx_new.cc")
 
 
 def library_sources(context):
@@ -348,9 +348,16 @@ def aarch64(context, page):
                         "-fvisibility=hidden", "-ftls-model=initial-exec", f"-I{root / 'src'}",
                         f"-I{root / 'include'}", "-D_GNU_SOURCE", "-c", source, "-o",
                         objects[-1]])
-    for name in AARCH64:
-        program = folder / name
-        build(context, [compiler, *FLAGS, "-DPLAIN_STATIC", "-static", context.here / f"{name}.c",
+    cxx = "aarch64-linux-gnu-g++"
+    for source in AARCH64:
+        program = folder / Path(source).stem
+        if not source.endswith(".cc"):
+            build_with = [compiler, *FLAGS]
+        elif shutil.which(cxx):
+            build_with = [cxx, *CXX_FLAGS]
+        else:
+            continue
+        build(context, [*build_with, "-DPLAIN_STATIC", "-static", context.here / source,
                         *objects, "-o", program, "-pthread"])
         must(context, ["qemu-aarch64-static", "-p", str(page), program], 90,
              context.environment(preload=False))
