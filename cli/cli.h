@@ -33,7 +33,8 @@ void doctor_usage(FILE *to);
 
 /* --- words.c ------------------------------------------------------------------------------- */
 
-/* The word that is nearest to `given` by edit distance; NULL when there is none. */
+/* The word that is nearest to `given` by edit distance; NULL when all differ in more than half of
+ * it, which nobody meant. */
 const char *nearest_word(const char *given, const char *const *words, size_t count);
 
 /* Index of a word of `length` bytes among words separated by '|', -1 when it is none. */

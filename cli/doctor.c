@@ -198,7 +198,7 @@ int verb_doctor(int argc, char **argv)
         if (strcmp(argv[i], "--serves") == 0) /* of the check of the drop-in; not for people */
             return doctor_serves();
         if (strcmp(argv[i], "--json") != 0) {
-            complain("doctor", "unknown flag \"%s\"; the nearest is \"--json\"", argv[i]);
+            complain("doctor", "unknown flag \"%s\"; the only one is \"--json\"", argv[i]);
             return EXIT_USAGE;
         }
         json = true;

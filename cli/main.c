@@ -45,14 +45,18 @@ static void usage(FILE *to)
 static const struct verb *find_verb(const char *name)
 {
     const char *names[VERB_COUNT];
+    const char *nearest;
 
     for (size_t i = 0; i < VERB_COUNT; i++) {
         names[i] = verbs[i].name;
         if (strcmp(name, verbs[i].name) == 0)
             return &verbs[i];
     }
-    complain(NULL, "unknown verb \"%s\"; the nearest is \"%s\"", name,
-             nearest_word(name, names, VERB_COUNT));
+    nearest = nearest_word(name, names, VERB_COUNT);
+    if (nearest != NULL)
+        complain(NULL, "unknown verb \"%s\"; the nearest is \"%s\"", name, nearest);
+    else
+        complain(NULL, "unknown verb \"%s\" (allot help lists all)", name);
     return NULL;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -208,6 +209,7 @@ static const struct option *find_option(const char *flag, size_t length)
     static char names[OPTION_COUNT][NAME_BYTES];
     const char *words[OPTION_COUNT];
     char given[NAME_BYTES];
+    const char *nearest;
 
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         flag_name(&options[i], names[i]);
@@ -216,8 +218,11 @@ static const struct option *find_option(const char *flag, size_t length)
             return &options[i];
     }
     snprintf(given, sizeof given, "%.*s", (int)length, flag);
-    complain("run", "unknown flag \"--%s\"; the nearest is \"--%s\"", given,
-             nearest_word(given, words, OPTION_COUNT));
+    nearest = nearest_word(given, words, OPTION_COUNT);
+    if (nearest != NULL)
+        complain("run", "unknown flag \"--%s\"; the nearest is \"--%s\"", given, nearest);
+    else
+        complain("run", "unknown flag \"--%s\" (allot run --help lists all)", given);
     return NULL;
 }
 
@@ -300,6 +305,19 @@ static int set_preload(void)
     return EXIT_GOOD;
 }
 
+/* Of a path; what the search in PATH found and passed over has none. */
+static const char *why_not_run(const char *name)
+{
+    struct stat s;
+
+    if (strchr(name, '/') == NULL)
+        return "is in PATH, but cannot be run";
+    if (stat(name, &s) != 0)
+        return strerror(errno);
+    return S_ISDIR(s.st_mode) ? "is a directory, and cannot be run"
+                              : "cannot be run: no permission to execute it";
+}
+
 static int check_program(const char *name, char *path, size_t bytes)
 {
     int status = find_program(name, path, bytes);
@@ -308,7 +326,7 @@ static int check_program(const char *name, char *path, size_t bytes)
     if (status == EXIT_NOT_FOUND)
         complain("run", "%s: not found", name);
     else if (status == EXIT_CANNOT_RUN)
-        complain("run", "%s: is there, but cannot be run", name);
+        complain("run", "%s: %s", name, why_not_run(name));
     if (status != EXIT_GOOD)
         return status;
     obstacle = preload_obstacle(path);

@@ -37,7 +37,7 @@ static unsigned edit_distance(const char *a, const char *b)
 const char *nearest_word(const char *given, const char *const *words, size_t count)
 {
     const char *nearest = NULL;
-    unsigned least = UINT32_MAX;
+    unsigned least = (unsigned)strlen(given) / 2 + 1;
 
     for (size_t i = 0; i < count; i++) {
         unsigned d = edit_distance(given, words[i]);

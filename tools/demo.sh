@@ -99,8 +99,9 @@ ratio() {
 
 title "Real programs on glibc's malloc and on Allot's ($runs runs each, in turns)"
 "$python" "$here/demo/make_json.py" "$work/events.json"
-printf '  input: 320 000 rows for sqlite3, %s of JSON for python3, %s requests for redis-server\n' \
-    "$(du -h --apparent-size "$work/events.json" | cut -f1)" '540 000'
+json_mib=$(($(stat -c %s "$work/events.json") / 1048576))
+printf '  input: 320 000 rows for sqlite3, %s MiB of JSON for python3, %s requests for redis-server\n' \
+    "$json_mib" '540 000'
 for _ in $(seq "$runs"); do
     for allocator in glibc allot; do
         run_sqlite $allocator
@@ -123,7 +124,8 @@ row sqlite3 'sqlite3: build and query a table'
 row python3 'python3: group and sort JSON'
 row redis 'redis-server: under redis-benchmark'
 echo '
-  CPU is user + system, RSS the peak. sqlite3 and python3 gave the same output on both.'
+  CPU is user + system, RSS the peak; wall also counts waiting, for the disk and for what else runs
+  here. sqlite3 and python3 gave the same output on both.'
 
 title 'Where memory stood when they ended: allot run --stats'
 for name in sqlite3 python3; do
@@ -144,7 +146,8 @@ cat "$work/report"
 echo "  (ended by signal $((status - 128)): $(kill -l "$((status - 128))"))"
 address=$(sed -n 's/.* double_free+\(0x[0-9a-f]*\)$/\1/p' "$work/report" | head -1)
 if [ -n "$address" ] && command -v addr2line >/dev/null; then
-    printf '\n  $ addr2line -e double_free %s\n  %s\n' "$address" \
-        "$(addr2line -s -e "$work/double_free" "$(printf '0x%x' $((address - 1)))")"
+    call=$(printf '0x%x' $((address - 1))) # what is reported is the return address
+    printf '\n  $ addr2line -s -e double_free %s    # the return address less one\n  %s\n' \
+        "$call" "$(addr2line -s -e "$work/double_free" "$call")"
 fi
 grep -q '^allot: double-free' "$work/report"

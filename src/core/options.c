@@ -141,10 +141,11 @@ static unsigned edit_distance(struct word a, const char *b)
     return row[length];
 }
 
+/* NULL when all differ in more than half of the word, which nobody meant. */
 static const struct option *nearest_option(struct word key)
 {
-    const struct option *best = &table[0];
-    unsigned least = UINT32_MAX;
+    const struct option *best = NULL;
+    size_t least = word_length(key) / 2 + 1;
 
     for (size_t i = 0; i < ALI_ARRAY_COUNT(table); i++) {
         unsigned d = edit_distance(key, table[i].key);
@@ -277,10 +278,14 @@ static bool set_value(struct ali_options *o, const struct option *option, struct
 
 static bool refuse_key(struct word key, struct ali_text *t)
 {
+    const struct option *nearest = nearest_option(key);
+
     ali_text_str(t, "unknown option \"");
     text_word(t, key);
-    ali_text_str(t, "\"; the nearest is \"");
-    ali_text_str(t, nearest_option(key)->key);
+    if (nearest != NULL) {
+        ali_text_str(t, "\"; the nearest is \"");
+        ali_text_str(t, nearest->key);
+    }
     ali_text_str(t, "\" (ALLOT=help lists all)");
     return false;
 }

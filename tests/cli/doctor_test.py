@@ -16,7 +16,7 @@ def main():
     text = allot("doctor")
     expect(text, 0, out="drop-in malloc", err="")
     assert "\033" not in text.stdout, "no colours in a pipe"
-    expect(allot("doctor", "--jsn"), 2, out="", err='the nearest is "--json"')
+    expect(allot("doctor", "--jsn"), 2, out="", err='the only one is "--json"')
     expect(allot("doctor", "--help"), 0, out="usage: allot doctor")
 
     data = json.loads(allot("doctor", "--json").stdout)

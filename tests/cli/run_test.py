@@ -35,11 +35,13 @@ def usage():
     expect(allot("--version"), 0, out="allot 0.", err="")
     expect(allot("rn"), 2, out="", err='unknown verb "rn"; the nearest is "run"')
     expect(allot("docter"), 2, err='the nearest is "doctor"')
+    expect(allot("frob"), 2, out="", err='unknown verb "frob" (allot help lists all)')
     expect(allot("run"), 2, out="", err="usage: allot run")
 
 
 def flags():
     expect(allot("run", "--limt=3", "true"), 2, out="", err='"--limt"; the nearest is "--limit"')
+    expect(allot("run", "--frob", "true"), 2, out="", err='"--frob" (allot run --help lists all)')
     expect(allot("run", "--limit=3x", "true"), 2, err="--limit=3x: must be a number of bytes")
     expect(allot("run", "--purge", "soon", "true"), 2, err="--purge=soon: must be a time")
     expect(allot("run", "--misuse=abrt", "true"), 2, err="must be one of abort|report")
@@ -76,8 +78,8 @@ def statuses():
     expect(allot("run", "sh", "-c", "exit 7"), 7)
     expect(allot("run", "no-such-program-here"), 127, err="not found")
     expect(allot("run", "./no/such/file"), 127, err="not found")
-    expect(allot("run", write("plain.txt", "text", 0o644)), 126, err="cannot be run")
-    expect(allot("run", HERE), 126, err="cannot be run")
+    expect(allot("run", write("plain.txt", "text", 0o644)), 126, err="no permission to execute")
+    expect(allot("run", HERE), 126, err="is a directory")
     expect(allot("run", write("no_interpreter", "echo $0 ran\n")), 0, out="ran")
     expect(allot("run", "sh", "-c", "kill -TERM $$"), -15)
 

@@ -90,6 +90,8 @@ static void parse_when_a_key_is_unknown_names_the_nearest(void **state)
     assert_says("the nearest is \"harden\"");
     assert_false(parse("a_key_that_is_much_longer_than_any_other_key=1"));
     assert_says("unknown option");
+    assert_false(parse("frob"));
+    assert_says("unknown option \"frob\" (ALLOT=help lists all)");
 }
 
 static void parse_when_a_value_is_wrong_names_the_accepted_ones(void **state)
