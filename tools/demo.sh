@@ -100,8 +100,8 @@ ratio() {
 title "Real programs on glibc's malloc and on Allot's ($runs runs each, in turns)"
 "$python" "$here/demo/make_json.py" "$work/events.json"
 json_mib=$(($(stat -c %s "$work/events.json") / 1048576))
-printf '  input: 320 000 rows for sqlite3, %s MiB of JSON for python3, %s requests for redis-server\n' \
-    "$json_mib" '540 000'
+printf '  input: %s for sqlite3, %s for python3, %s for redis-server\n' \
+    '320 000 rows' "$json_mib MiB of JSON" '540 000 requests'
 for _ in $(seq "$runs"); do
     for allocator in glibc allot; do
         run_sqlite $allocator
