@@ -70,7 +70,7 @@ void ali_deepbind_watch(const void *caller);
  * when the C++ runtime is not among the objects that the program was linked with. */
 enum ali_caught { ALI_CAUGHT_UNABLE, ALI_CAUGHT_NOTHING, ALI_CAUGHT };
 
-enum ali_caught ali_call_catching(void (*function)(void));
+enum ali_caught ali_call_catching(void (*function)(void *), void *arg);
 
 /* Remembers stderr if statistics will be said there at exit: programs close it before. */
 void ali_exit_stats_start(void);

@@ -25,7 +25,7 @@ extern void __cxa_end_catch(void) __attribute__((weak));
 #if defined(__x86_64__) || defined(__aarch64__)
 
 /* Calls, and returns NULL or the exception. */
-void *ali_catch_call(void (*function)(void)) __attribute__((visibility("hidden")));
+void *ali_catch_call(void (*function)(void *), void *arg) __attribute__((visibility("hidden")));
 extern const char ali_catch_landing[] __attribute__((visibility("hidden")));
 
 /* Named by the assembly only. */
@@ -73,7 +73,9 @@ _Unwind_Reason_Code ali_catch_personality(int version, _Unwind_Action actions,
 GUARDED_CALL("endbr64\n"
              "subq $8, %rsp\n"
              ".cfi_adjust_cfa_offset 8\n",
-             "call *%rdi\n"
+             "movq %rdi, %rax\n"
+             "movq %rsi, %rdi\n"
+             "call *%rax\n"
              "xorl %eax, %eax\n"
              "jmp 1f\n",
              "endbr64\n",
@@ -87,7 +89,9 @@ GUARDED_CALL("hint #34\n" /* bti c */
              ".cfi_offset x29, -16\n"
              ".cfi_offset x30, -8\n"
              "mov x29, sp\n",
-             "blr x0\n"
+             "mov x2, x0\n"
+             "mov x0, x1\n"
+             "blr x2\n"
              "mov x0, xzr\n"
              "b 1f\n",
              "hint #36\n", /* bti j */
@@ -98,14 +102,14 @@ GUARDED_CALL("hint #34\n" /* bti c */
              "ret\n");
 #endif
 
-enum ali_caught ali_call_catching(void (*function)(void))
+enum ali_caught ali_call_catching(void (*function)(void *), void *arg)
 {
     void *exception;
 
     if (_Unwind_SetGR == NULL || _Unwind_SetIP == NULL || __cxa_begin_catch == NULL ||
         __cxa_end_catch == NULL)
         return ALI_CAUGHT_UNABLE;
-    exception = ali_catch_call(function);
+    exception = ali_catch_call(function, arg);
     if (exception == NULL)
         return ALI_CAUGHT_NOTHING;
     (void)__cxa_begin_catch(exception);
@@ -115,9 +119,10 @@ enum ali_caught ali_call_catching(void (*function)(void))
 
 #else
 
-enum ali_caught ali_call_catching(void (*function)(void))
+enum ali_caught ali_call_catching(void (*function)(void *), void *arg)
 {
     (void)function;
+    (void)arg;
     return ALI_CAUGHT_UNABLE;
 }
 

@@ -13,6 +13,15 @@ struct nothrow; /* std::nothrow_t */
 
 #define OPERATOR __attribute__((weak, visibility("default")))
 
+/* An operator that others fall back on: ours by a name that stays ours, whoever has the public one.
+ */
+#define OPERATOR_OF(own) __attribute__((weak, visibility("default"), alias(#own)))
+
+/* A program may replace some operators and leave the others, whose defaults must then call its own:
+ * what its new gave must reach its delete. Source: ISO C++17, [new.delete.single],
+ * [new.delete.array]: the paragraphs on default behaviour. */
+#define REPLACED(symbol, own) ali_unlikely((symbol) != (own))
+
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 #ifdef __clang__
 #pragma GCC diagnostic ignored "-Wmissing-variable-declarations"
@@ -119,6 +128,11 @@ static void *new_through_runtime(const struct request *r, const struct nothrow *
     return own.data != NULL ? own.aligned(r->size, r->align, tag) : NULL;
 }
 
+static void call_handler(void *handler)
+{
+    (*(new_handler_fn *)handler)();
+}
+
 /* As above, except that what the handler throws ends it with NULL. Any exception does: the standard
  * allows a handler no other than bad_alloc, and the runtimes' own nothrow new catch all. */
 static void *new_or_null(const struct request *r, const struct nothrow *tag)
@@ -133,7 +147,7 @@ static void *new_or_null(const struct request *r, const struct nothrow *tag)
         handler = current_new_handler();
         if (handler == NULL)
             return NULL;
-        switch (ali_call_catching(handler)) {
+        switch (ali_call_catching(call_handler, &handler)) {
         case ALI_CAUGHT_NOTHING:
             break;
         case ALI_CAUGHT:
@@ -155,7 +169,30 @@ static ALI_NOINLINE void *new_nothrow_miss(size_t size, const struct nothrow *ta
     return new_or_null(&(struct request){size, 0, call, caller}, tag);
 }
 
-OPERATOR void *_Znwm(size_t size)
+/* A nothrow new in a program with a new of its own, which may throw. */
+struct replaced_call {
+    void *(*plain)(size_t);
+    void *(*aligned)(size_t, size_t);
+    size_t size;
+    size_t align;
+    void *result;
+};
+
+static void call_replaced(void *arg)
+{
+    struct replaced_call *r = arg;
+
+    r->result = r->plain != NULL ? r->plain(r->size) : r->aligned(r->size, r->align);
+}
+
+static ALI_NOINLINE void *replaced_or_null(struct replaced_call r)
+{
+    if (ali_call_catching(call_replaced, &r) == ALI_CAUGHT_UNABLE)
+        call_replaced(&r); /* no runtime, so nothing can be thrown */
+    return r.result;
+}
+
+static void *own_new(size_t size)
 {
     void *p;
 
@@ -164,19 +201,27 @@ OPERATOR void *_Znwm(size_t size)
     return new_miss(size, ALI_CALL_NEW, ALI_CALLER());
 }
 
-OPERATOR void *_Znam(size_t size)
+void *_Znwm(size_t size) OPERATOR_OF(own_new);
+
+static void *own_new_array(size_t size)
 {
     void *p;
 
+    if (REPLACED(_Znwm, own_new))
+        return _Znwm(size);
     if (ali_likely(ali_heap_alloc_hit(size, &p)))
         return p;
     return new_miss(size, ALI_CALL_NEW_ARRAY, ALI_CALLER());
 }
 
+void *_Znam(size_t size) OPERATOR_OF(own_new_array);
+
 OPERATOR void *_ZnwmRKSt9nothrow_t(size_t size, const struct nothrow *tag)
 {
     void *p;
 
+    if (REPLACED(_Znwm, own_new))
+        return replaced_or_null((struct replaced_call){.plain = _Znwm, .size = size});
     if (ali_likely(ali_heap_alloc_hit(size, &p)))
         return p;
     return new_nothrow_miss(size, tag, ALI_CALL_NEW, ALI_CALLER());
@@ -186,30 +231,45 @@ OPERATOR void *_ZnamRKSt9nothrow_t(size_t size, const struct nothrow *tag)
 {
     void *p;
 
+    if (REPLACED(_Znam, own_new_array) || REPLACED(_Znwm, own_new))
+        return replaced_or_null((struct replaced_call){.plain = _Znam, .size = size});
     if (ali_likely(ali_heap_alloc_hit(size, &p)))
         return p;
     return new_nothrow_miss(size, tag, ALI_CALL_NEW_ARRAY, ALI_CALLER());
 }
 
-OPERATOR void *_ZnwmSt11align_val_t(size_t size, size_t align)
+static void *own_new_aligned(size_t size, size_t align)
 {
     return new_or_throw(&(struct request){size, align, ALI_CALL_NEW, ALI_CALLER()});
 }
 
-OPERATOR void *_ZnamSt11align_val_t(size_t size, size_t align)
+void *_ZnwmSt11align_val_t(size_t size, size_t align) OPERATOR_OF(own_new_aligned);
+
+static void *own_new_array_aligned(size_t size, size_t align)
 {
+    if (REPLACED(_ZnwmSt11align_val_t, own_new_aligned))
+        return _ZnwmSt11align_val_t(size, align);
     return new_or_throw(&(struct request){size, align, ALI_CALL_NEW_ARRAY, ALI_CALLER()});
 }
+
+void *_ZnamSt11align_val_t(size_t size, size_t align) OPERATOR_OF(own_new_array_aligned);
 
 OPERATOR void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t align,
                                                   const struct nothrow *tag)
 {
+    if (REPLACED(_ZnwmSt11align_val_t, own_new_aligned))
+        return replaced_or_null(
+            (struct replaced_call){.aligned = _ZnwmSt11align_val_t, .size = size, .align = align});
     return new_or_null(&(struct request){size, align, ALI_CALL_NEW, ALI_CALLER()}, tag);
 }
 
 OPERATOR void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t align,
                                                   const struct nothrow *tag)
 {
+    if (REPLACED(_ZnamSt11align_val_t, own_new_array_aligned) ||
+        REPLACED(_ZnwmSt11align_val_t, own_new_aligned))
+        return replaced_or_null(
+            (struct replaced_call){.aligned = _ZnamSt11align_val_t, .size = size, .align = align});
     return new_or_null(&(struct request){size, align, ALI_CALL_NEW_ARRAY, ALI_CALLER()}, tag);
 }
 
@@ -221,72 +281,111 @@ OPERATOR void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t align,
             ali_heap_free_claimed((p), (size), (align), (call), ALI_CALLER());                     \
     } while (0)
 
-OPERATOR void _ZdlPv(void *p)
+static void own_delete(void *p)
 {
     if (!ali_heap_free_hit(p))
         ali_heap_free_miss(p, ALI_CALL_DELETE, ALI_CALLER());
 }
 
-OPERATOR void _ZdaPv(void *p)
+void _ZdlPv(void *p) OPERATOR_OF(own_delete);
+
+static void own_delete_array(void *p)
 {
-    if (!ali_heap_free_hit(p))
+    if (REPLACED(_ZdlPv, own_delete))
+        _ZdlPv(p);
+    else if (!ali_heap_free_hit(p))
         ali_heap_free_miss(p, ALI_CALL_DELETE_ARRAY, ALI_CALLER());
 }
+
+void _ZdaPv(void *p) OPERATOR_OF(own_delete_array);
+
+#define DELETE_ARRAY_REPLACED() (REPLACED(_ZdaPv, own_delete_array) || REPLACED(_ZdlPv, own_delete))
 
 OPERATOR void _ZdlPvRKSt9nothrow_t(void *p, const struct nothrow *tag)
 {
     (void)tag;
-    if (!ali_heap_free_hit(p))
+    if (REPLACED(_ZdlPv, own_delete))
+        _ZdlPv(p);
+    else if (!ali_heap_free_hit(p))
         ali_heap_free_miss(p, ALI_CALL_DELETE, ALI_CALLER());
 }
 
 OPERATOR void _ZdaPvRKSt9nothrow_t(void *p, const struct nothrow *tag)
 {
     (void)tag;
-    if (!ali_heap_free_hit(p))
+    if (DELETE_ARRAY_REPLACED())
+        _ZdaPv(p);
+    else if (!ali_heap_free_hit(p))
         ali_heap_free_miss(p, ALI_CALL_DELETE_ARRAY, ALI_CALLER());
 }
 
 OPERATOR void _ZdlPvm(void *p, size_t size)
 {
-    if (!ali_heap_free_sized_hit(p, size))
+    if (REPLACED(_ZdlPv, own_delete))
+        _ZdlPv(p);
+    else if (!ali_heap_free_sized_hit(p, size))
         DELETE_CLAIMED(p, size, 0, ALI_CALL_DELETE);
 }
 
 OPERATOR void _ZdaPvm(void *p, size_t size)
 {
-    if (!ali_heap_free_sized_hit(p, size))
+    if (DELETE_ARRAY_REPLACED())
+        _ZdaPv(p);
+    else if (!ali_heap_free_sized_hit(p, size))
         DELETE_CLAIMED(p, size, 0, ALI_CALL_DELETE_ARRAY);
 }
 
-OPERATOR void _ZdlPvSt11align_val_t(void *p, size_t align)
+static void own_delete_aligned(void *p, size_t align)
 {
     DELETE_CLAIMED(p, SIZE_MAX, align, ALI_CALL_DELETE);
 }
 
-OPERATOR void _ZdaPvSt11align_val_t(void *p, size_t align)
+void _ZdlPvSt11align_val_t(void *p, size_t align) OPERATOR_OF(own_delete_aligned);
+
+static void own_delete_array_aligned(void *p, size_t align)
 {
-    DELETE_CLAIMED(p, SIZE_MAX, align, ALI_CALL_DELETE_ARRAY);
+    if (REPLACED(_ZdlPvSt11align_val_t, own_delete_aligned))
+        _ZdlPvSt11align_val_t(p, align);
+    else
+        DELETE_CLAIMED(p, SIZE_MAX, align, ALI_CALL_DELETE_ARRAY);
 }
+
+void _ZdaPvSt11align_val_t(void *p, size_t align) OPERATOR_OF(own_delete_array_aligned);
+
+#define DELETE_ARRAY_ALIGNED_REPLACED()                                                            \
+    (REPLACED(_ZdaPvSt11align_val_t, own_delete_array_aligned) ||                                  \
+     REPLACED(_ZdlPvSt11align_val_t, own_delete_aligned))
 
 OPERATOR void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *p, size_t align, const struct nothrow *tag)
 {
     (void)tag;
-    DELETE_CLAIMED(p, SIZE_MAX, align, ALI_CALL_DELETE);
+    if (REPLACED(_ZdlPvSt11align_val_t, own_delete_aligned))
+        _ZdlPvSt11align_val_t(p, align);
+    else
+        DELETE_CLAIMED(p, SIZE_MAX, align, ALI_CALL_DELETE);
 }
 
 OPERATOR void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *p, size_t align, const struct nothrow *tag)
 {
     (void)tag;
-    DELETE_CLAIMED(p, SIZE_MAX, align, ALI_CALL_DELETE_ARRAY);
+    if (DELETE_ARRAY_ALIGNED_REPLACED())
+        _ZdaPvSt11align_val_t(p, align);
+    else
+        DELETE_CLAIMED(p, SIZE_MAX, align, ALI_CALL_DELETE_ARRAY);
 }
 
 OPERATOR void _ZdlPvmSt11align_val_t(void *p, size_t size, size_t align)
 {
-    DELETE_CLAIMED(p, size, align, ALI_CALL_DELETE);
+    if (REPLACED(_ZdlPvSt11align_val_t, own_delete_aligned))
+        _ZdlPvSt11align_val_t(p, align);
+    else
+        DELETE_CLAIMED(p, size, align, ALI_CALL_DELETE);
 }
 
 OPERATOR void _ZdaPvmSt11align_val_t(void *p, size_t size, size_t align)
 {
-    DELETE_CLAIMED(p, size, align, ALI_CALL_DELETE_ARRAY);
+    if (DELETE_ARRAY_ALIGNED_REPLACED())
+        _ZdaPvSt11align_val_t(p, align);
+    else
+        DELETE_CLAIMED(p, size, align, ALI_CALL_DELETE_ARRAY);
 }

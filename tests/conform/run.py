@@ -38,6 +38,7 @@ PROGRAMS = {
     "names": ("names", [], 30),
     "info": ("info", [], 60),
     "cxx-new": ("cxx_new", [], 30),
+    "cxx-replaced": ("cxx_replaced", [], 30),
     "early": ("early", [], 30),
     "signals": ("signals", [], 60),
     "tls-dtor": ("tls_dtor", [], 60),

@@ -284,7 +284,7 @@ def case_tsan(context):
 
 
 STATIC = ("plain.c", "failure.c", "zero.c", "sizes.c", "info.c", "errno.c", "cxx_new.cc",
-          "tls_dtor.cc")
+          "cxx_replaced.cc", "tls_dtor.cc")
 
 
 def static(context, *how):
@@ -323,7 +323,8 @@ def case_musl(context):
                                                          ALLOT_TEST_THREADS="5000"))
 
 
-AARCH64 = ("plain.c", "failure.c", "zero.c", "aligned.c", "errno.c", "cxx_new.cc")
+AARCH64 = ("plain.c", "failure.c", "zero.c", "aligned.c", "errno.c", "cxx_new.cc",
+           "cxx_replaced.cc")
 
 
 def library_sources(context):
