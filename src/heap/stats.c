@@ -73,6 +73,7 @@ static void add_blocks(struct allot_stats *stats, struct allot_heap *h, uint64_t
     const struct ali_block *b;
     unsigned i;
 
+    ali_lock(&h->lock); /* no block of the list becomes another heap's meanwhile */
     for (b = atomic_load_explicit(&h->blocks, memory_order_acquire); b != NULL; b = b->next_all) {
         stats->large_allocs += ali_peek(b->large_allocs);
         *asked += ali_peek(b->asked_bytes);
@@ -80,6 +81,7 @@ static void add_blocks(struct allot_stats *stats, struct allot_heap *h, uint64_t
         for (i = 0; i < ALI_CLASS_COUNT; i++)
             stats->classes[i].refills += ali_peek(b->refills[i]);
     }
+    ali_unlock(&h->lock);
 }
 
 static void add_process(struct allot_stats *stats, const struct ali_span_stats *spans)
