@@ -7,7 +7,7 @@
  *                  a whole: only the state bytes, which lie elsewhere, are ever read or written
  *
  * A span is made accessible again before it goes back. Where the system refuses to (the table of
- * mappings is full), the span is lost rather than handed to somebody. */
+ * mappings is full), the span is set aside rather than handed to somebody, and goes back later. */
 #include "heap/internal.h"
 
 /* Larger alignments of size 0 are rare, and served as size 1. */
@@ -55,6 +55,63 @@ bool ali_guard_lift(const struct allot_heap *heap, struct ali_span *span)
     if (!ali_hardens(ALI_HARDEN_GUARD) && !ali_guard_is_void(heap))
         return true;
     return ali_os_unguard(ali_span_base(span), ali_span_slices(span) << ALI_SLICE_SHIFT) == 0;
+}
+
+/* --- spans that could not be lifted -------------------------------------------------------- */
+
+/* Slice indices, 0 none; linked by `next`, which nobody reads of what is no slab. */
+static _Atomic(uint32_t) set_aside;
+
+/* The spans from `first` to `last`, linked already. */
+static void push_aside(struct ali_slab *first, struct ali_slab *last)
+{
+    uint32_t head = atomic_load_explicit(&set_aside, memory_order_relaxed);
+
+    do {
+        last->next = head;
+        /* release: pairs with the acquire in ali_guard_retry */
+    } while (!atomic_compare_exchange_weak_explicit(&set_aside, &head, ali_slab_index(first),
+                                                    memory_order_release, memory_order_relaxed));
+}
+
+static void push_all_aside(struct ali_slab *first)
+{
+    struct ali_slab *last = first;
+
+    while (last->next != 0)
+        last = ali_slab_by_index(last->next);
+    push_aside(first, last);
+}
+
+void ali_guard_retry(void)
+{
+    uint32_t index;
+
+    if (atomic_load_explicit(&set_aside, memory_order_relaxed) == 0)
+        return;
+    index = atomic_exchange_explicit(&set_aside, 0, memory_order_acquire);
+    while (index != 0) {
+        struct ali_slab *slab = ali_slab_by_index(index);
+        struct ali_span *span = ali_slab_span(slab);
+
+        if (ali_os_unguard(ali_span_base(span), ali_span_slices(span) << ALI_SLICE_SHIFT) != 0) {
+            push_all_aside(slab);
+            return;
+        }
+        index = slab->next;
+        slab->next = 0;
+        ali_span_free(span);
+    }
+}
+
+void ali_guard_return(const struct allot_heap *heap, struct ali_span *span)
+{
+    if (!ali_guard_lift(heap, span)) {
+        push_aside(ali_slab_of(span), ali_slab_of(span));
+        return;
+    }
+    ali_span_free(span);
+    ali_guard_retry(); /* the system is willing again */
 }
 
 /* --- size 0 ------------------------------------------------------------------------------- */

@@ -70,6 +70,7 @@ void ali_harden_init(void)
     atomic_store_explicit(&clean, (on & ALI_HARDEN_ZERO) != 0, memory_order_relaxed);
     at_start = on;
     turn_on(on);
+    ali_quarantine_init();
 }
 
 void ali_heap_perturb(uint8_t byte)

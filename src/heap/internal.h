@@ -242,14 +242,13 @@ void ali_near_look(struct ali_block *b, const struct ali_request *request);
 void ali_near_check_sides(const struct ali_found *found, enum ali_call call, const void *caller);
 
 /* --- quarantine.c */
+void ali_quarantine_init(void);
 /* Looks for writes into the blocks taken in last. */
 void ali_quarantine_look(enum ali_call call, const void *caller);
 /* True when the HELD block was taken in: it is freed later. May free others, the oldest first. */
 bool ali_quarantine_take(const struct ali_found *found, enum ali_call call, const void *caller);
 /* Frees what is held; false when there was nothing. */
 bool ali_quarantine_empty(enum ali_call call, const void *caller);
-/* How many blocks of a slab are HELD. */
-unsigned ali_quarantine_states(const struct ali_look *look);
 void ali_quarantine_fork_child(void);
 
 /* --- guard.c: memory nobody may touch: behind spans, and as blocks of size 0 */
@@ -262,8 +261,14 @@ void ali_guard_slab(struct ali_block *b, struct ali_span *span, unsigned slices)
 void ali_guard_large(struct ali_span *span, size_t bytes);
 /* Makes a large block that waits in the quarantine inaccessible, if it can. */
 void ali_guard_held(const struct ali_found *found);
-/* Before a span goes back. False: it must not, some of it stays inaccessible. */
+/* Makes a span accessible again, before it serves anything else. False: some of it stays as it is.
+ */
 bool ali_guard_lift(const struct allot_heap *heap, struct ali_span *span);
+/* Gives a span of the heap, which has no client any more, back; when it cannot be lifted now, then
+ * later. */
+void ali_guard_return(const struct allot_heap *heap, struct ali_span *span);
+/* Tries again to give back spans that could not be lifted, until one is refused. */
+void ali_guard_retry(void);
 /* True when blocks of this heap are inaccessible. */
 bool ali_guard_is_void(const struct allot_heap *heap);
 bool ali_guard_is_void_block(const struct ali_found *found);

@@ -120,11 +120,9 @@ void ali_large_discard(struct ali_span *span)
 
     ali_slab_clear(span, 1);
     ali_heap_delist(heap, span);
-    if (!ali_guard_lift(heap, span))
-        return;
     if (ali_unlikely(goes_at_once(bytes)))
         (void)ali_span_purge_pages(span, 0, bytes);
-    ali_span_free(span);
+    ali_guard_return(heap, span);
     ali_heap_uncharge(heap, bytes);
 }
 

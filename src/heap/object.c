@@ -251,8 +251,7 @@ static void discard_span(const struct allot_heap *h, struct ali_span *span)
     mark_destroyed(span, slices);
     if (is_slab)
         ali_pool_give(ali_state_pool(state_bytes), states);
-    if (ali_guard_lift(h, span))
-        ali_span_free(span);
+    ali_guard_return(h, span);
 }
 
 /* Blocks of threads that live are found by them (thread.c) and given back then; from the moment one

@@ -18,7 +18,7 @@
 
 static struct {
     struct ali_lock lock;
-    _Atomic(void *) *entries; /* constant once set */
+    _Atomic(void *) *entries; /* set at start, as the next two: NULL when there is no quarantine */
     size_t length;            /* a power of two */
     size_t max_bytes;
     _Atomic(uint64_t) head, tail;
@@ -41,43 +41,31 @@ static size_t length_for(size_t bytes)
     return length;
 }
 
-/* A protection that could not be had is said, once. */
+/* A protection that could not be had is said. */
 static void say_refused(void)
 {
     static const char message[] =
         "allot: harden: no memory for the quarantine; going on without it\n";
-    static _Atomic(bool) said;
 
-    if (!atomic_exchange(&said, true))
-        ali_os_write(2, message, sizeof message - 1);
+    ali_os_write(2, message, sizeof message - 1);
 }
 
-/* False when there is none: no option, or no memory. */
-static bool is_ready(void)
+void ali_quarantine_init(void)
 {
     size_t want = wanted_bytes();
     size_t length = length_for(want);
     void *entries;
-    bool ours = false;
 
-    if (want == 0 || ring.entries != NULL)
-        return want != 0;
+    if (want == 0)
+        return;
     entries = ali_os_map(length * sizeof *ring.entries, ALI_OS_READ_WRITE, NULL);
     if (entries == NULL) {
         say_refused();
-        return false;
+        return;
     }
-    ali_lock(&ring.lock);
-    if (ring.entries == NULL) {
-        ring.length = length;
-        ring.max_bytes = want;
-        ring.entries = entries;
-        ours = true;
-    }
-    ali_unlock(&ring.lock);
-    if (!ours)
-        ali_os_unmap(entries, length * sizeof *ring.entries);
-    return true;
+    ring.length = length;
+    ring.max_bytes = want;
+    ring.entries = entries;
 }
 
 static uint64_t count_locked(void)
@@ -138,7 +126,7 @@ bool ali_quarantine_take(const struct ali_found *f, enum ali_call call, const vo
     struct ali_found leaving[LEAVE_AT_ONCE];
     bool is_in = false;
 
-    if (!ali_hardens_blocks() || !is_of_default_heap(f) || !is_ready() ||
+    if (!ali_hardens_blocks() || !is_of_default_heap(f) || ring.entries == NULL ||
         f->block_bytes > ring.max_bytes / 2)
         return false;
     ali_guard_held(f);
@@ -199,16 +187,6 @@ bool ali_quarantine_empty(enum ali_call call, const void *caller)
         any = any || n != 0;
     } while (n != 0);
     return any;
-}
-
-unsigned ali_quarantine_states(const struct ali_look *look)
-{
-    unsigned held = 0;
-    unsigned i;
-
-    for (i = 0; ring.entries != NULL && i < look->class->count; i++)
-        held += ali_state_get(look->states + i) == ALI_STATE_HELD;
-    return held;
 }
 
 void ali_quarantine_fork_child(void)

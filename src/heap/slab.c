@@ -268,9 +268,7 @@ static void return_span(struct allot_heap *heap, struct ali_span *span)
     size_t bytes = ali_span_slices(span) << ALI_SLICE_SHIFT;
 
     ali_heap_delist(heap, span);
-    if (!ali_guard_lift(heap, span))
-        return;
-    ali_span_free(span);
+    ali_guard_return(heap, span);
     ali_heap_uncharge(heap, bytes);
 }
 

@@ -38,13 +38,27 @@ bool ali_heap_each_span(struct allot_heap *h, bool (*each)(struct ali_span *span
     return true;
 }
 
+/* A block of a hardened slab may wait in the quarantine: neither free nor live. One look at each
+ * block, so that none is counted as both. */
+static unsigned count_live(const struct ali_look *look)
+{
+    unsigned live = 0;
+    unsigned i;
+
+    for (i = 0; i < look->class->count; i++)
+        live += ali_state_is_live(ali_state_get(look->states + i));
+    return live;
+}
+
 /* Never more than there are blocks, even of a slab that was made anew meanwhile. */
 unsigned ali_look_live(const struct ali_look *look)
 {
     unsigned count = look->class->count;
-    unsigned unused = ali_quarantine_states(look);
+    unsigned unused = 0;
     unsigned i;
 
+    if (ali_hardens_blocks())
+        return count_live(look);
     for (i = 0; i < count; i += ALI_WORD_BLOCKS)
         unused += ali_bit_count(ali_states_free_mask(look->states + i));
     return count - (unsigned)ali_min(unused, count);
@@ -187,6 +201,7 @@ void ali_heap_make_room(struct ali_block *b)
 {
     struct allot_heap *h;
 
+    ali_guard_retry();
     if (ali_thread_is_attached()) {
         ali_remote_flush(ali_self);
         ali_thread_quiesce();
@@ -206,6 +221,7 @@ size_t allot_trim(size_t keep_bytes)
 
     ali_heap_start();
     ali_quarantine_empty(ALI_CALL_FREE, __builtin_return_address(0));
+    ali_guard_retry();
     if (ali_thread_is_attached()) {
         ali_remote_flush(ali_self);
         ali_inbox_drain(ali_self);

@@ -123,6 +123,19 @@ __attribute__((unused)) static long t_env(const char *name, long otherwise)
     return text && *text ? strtol(text, NULL, 10) : otherwise;
 }
 
+/* Whether the protection is on in the drop-in under test; NULL: any. */
+__attribute__((unused)) static bool t_hardens(const char *which)
+{
+    const char *options = getenv("ALLOT");
+    const char *list = options ? strstr(options, "harden=") : NULL;
+    if (!list || !strncmp(list, "harden=none", 11))
+        return false;
+    char only[128] = {0};
+    strncpy(only, list + 7, sizeof only - 1);
+    only[strcspn(only, ",")] = 0;
+    return !which || strstr(only, which) || !strcmp(only, "all");
+}
+
 __attribute__((unused)) static long t_statm_pages(int field)
 {
     char text[256];
