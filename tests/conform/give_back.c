@@ -35,6 +35,12 @@ static void release(void **block, size_t count)
     free(block);
 }
 
+/* What waits in the quarantine (4 MiB in these runs) was freed in every seventh place. */
+static long held_kib(void)
+{
+    return t_hardens("quarantine") && !trim ? 7 * 4096 : 0;
+}
+
 static void check(long before, long full, const char *what)
 {
     if (trim)
@@ -43,7 +49,7 @@ static void check(long before, long full, const char *what)
     long left = t_rss_kib() - before, grown = full - before;
     t_say("%s: %ld KiB grown, %ld KiB left", what, grown, left);
     CHECK(grown > total / 1024 * 9 / 10, "%s: %ld KiB resident", what, grown);
-    CHECK(left <= grown / 20, "%s: %ld of %ld KiB left", what, left, grown);
+    CHECK(left <= grown / 20 + held_kib(), "%s: %ld of %ld KiB left", what, left, grown);
 }
 
 static void blocks_of(size_t size)
@@ -101,7 +107,10 @@ int main(int argc, char **argv)
 {
     trim = argc < 2 || !strcmp(argv[1], "trim");
     if (argc > 1 && !strcmp(argv[1], "thread")) {
-        by_threads();
+        /* Blocks leave the quarantine by whichever thread pushes them out, and a thread that sleeps
+         * does not look at what others have freed. */
+        if (!t_hardens("quarantine"))
+            by_threads();
         trim = true;
         by_threads();
         return t_done();
