@@ -75,8 +75,8 @@ int main(int argc, char **argv)
     }
     for (int to = 0; to < kinds; to++) {
         size_t fresh = capacity(0, sizes[to]);
-        CHECK(fresh >= limit_mib * MIB * least_share() / 100, "%zu MiB in blocks of %zu", fresh / MIB,
-              sizes[to]);
+        CHECK(fresh >= limit_mib * MIB * least_share() / 100, "%zu MiB in blocks of %zu",
+              fresh / MIB, sizes[to]);
         for (int from = 0; from < kinds; from++) {
             size_t after = capacity(sizes[from], sizes[to]);
             CHECK(after >= fresh / 10 * 9, "blocks of %zu after %zu: %zu of %zu KiB", sizes[to],

@@ -211,8 +211,8 @@ static void write_freed(void)
             char *p = take(sizes[i], ALI_CALL_MALLOC);
 
             give(p, ALI_CALL_FREE);
-            ((volatile char *)p)[at] = 0;
-            (void)allot_trim(0); /* lets it out of the quarantine */
+            ((volatile char *)p)[at] ^= 1; /* the last 8 bytes may hold anything */
+            (void)allot_trim(0);           /* lets it out of the quarantine */
             require_recorded(ALLOT_MISUSE_WRITE_AFTER_FREE, p);
             give(keep, ALI_CALL_FREE);
         }
