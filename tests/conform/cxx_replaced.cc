@@ -20,6 +20,8 @@ void *operator new(size_t size)
     return block + header;
 }
 
+/* That no sized delete stands beside it is the case in hand. */
+#pragma GCC diagnostic ignored "-Wsized-deallocation"
 void operator delete(void *pointer) noexcept
 {
     if (!pointer)
