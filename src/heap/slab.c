@@ -200,9 +200,9 @@ static struct ali_slab *make_slab(struct ali_block *b, struct ali_span *span, un
     if (states == NULL)
         return NULL;
     make_states(states, class);
-    slab->recip = class->recip;
-    slab->block_bytes = class->block_bytes;
-    slab->count = class->count;
+    ali_poke(slab->recip, class->recip); /* these are read by threads that are late, too */
+    ali_poke(slab->block_bytes, class->block_bytes);
+    ali_poke(slab->count, class->count);
     /* in this order for ali_slab_look() */
     __atomic_store_n(&slab->class_index, (uint8_t)class_index, __ATOMIC_RELEASE);
     __atomic_store_n(&slab->states, states, __ATOMIC_RELEASE);
