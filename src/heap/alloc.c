@@ -77,7 +77,7 @@ void *ali_block_alloc(struct ali_block *b, unsigned class_index, const struct al
         return take(slot, request);
     if (b->parked_bits[class_index] == 0) {
         while (!refill(b, class_index, request->size))
-            if (!ali_slot_acquire(b, class_index, request))
+            if (!ali_slot_acquire(b, class_index))
                 return NULL;
     }
     if (ali_unlikely(b->parked_bits[class_index] != 0 && slot->bits == 0))

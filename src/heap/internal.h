@@ -33,7 +33,7 @@ unsigned ali_states_used(const struct ali_slab *slab);
  * space that is all ours already must not keep us from using it. */
 void *ali_heap_piece(struct ali_pool *pool);
 /* Gives the slot a slab: a partly used one, an empty one, or a new one. False: no memory. */
-bool ali_slot_acquire(struct ali_block *b, unsigned class_index, const struct ali_request *request);
+bool ali_slot_acquire(struct ali_block *b, unsigned class_index);
 /* The slab's trigger has reached 0, or its inbox notice has come; by its owner's thread. */
 void ali_slab_event(struct ali_block *b, struct ali_slab *slab);
 /* What the slot has goes back to its slab, and that out of the slot. */
@@ -58,7 +58,7 @@ void ali_slab_discard(struct ali_slab *slab);
 
 /* --- remote.c */
 /* One block of the slab was freed by a thread that is not its owner; tells the owner at latest with
- * the batch-th. Touches only what outlives the slab. */
+ * the batch-th. Acts only on what outlives the slab. */
 void ali_remote_note(struct ali_block *self, struct ali_slab *slab, uint32_t batch);
 /* To be called when the threshold was set anew or the link opened: what was published meanwhile
  * may have passed it unnoticed. */

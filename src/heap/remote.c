@@ -68,7 +68,8 @@ void ali_slab_recheck(struct ali_slab *slab)
 
 /* A thread that sleeps does not look at what others free of its blocks. Once that is more than may
  * be kept unused (option dirty), who frees gives the pages back, in eighths of the slab and from a
- * half on. The holder may be any that this slice had: what is counted wrongly is a hint. */
+ * half on. By now the slab may be another: holder and sizes are hints, and ali_slab_purge takes
+ * only what is PARKED. */
 static void purge_unseen(struct ali_slab *slab, uint32_t before, uint32_t sum)
 {
     struct ali_block *holder = atomic_load_explicit(&slab->holder, memory_order_acquire);

@@ -452,12 +452,11 @@ static struct ali_slab *take_any(struct ali_block *b, unsigned class_index, bool
     return slab;
 }
 
-bool ali_slot_acquire(struct ali_block *b, unsigned class_index, const struct ali_request *request)
+bool ali_slot_acquire(struct ali_block *b, unsigned class_index)
 {
     struct ali_slab *slab;
     bool is_short = false;
 
-    (void)request;
     ali_inbox_drain(b);
     slab = take_any(b, class_index, &is_short);
     if (slab == NULL && is_short) {
