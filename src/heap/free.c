@@ -70,8 +70,10 @@ void ali_block_free_local(struct ali_block *b, struct ali_slab *slab, uint8_t *s
 {
     ali_state_set(state, ALI_STATE_FREE);
     /* the hit path has counted already when it found the trigger at its end */
-    if (slab->trigger == 0 || --slab->trigger == 0)
+    if (slab->trigger == 0 || --slab->trigger == 0) {
         ali_slab_event(b, slab);
+        ali_inbox_drain(b); /* a thread that only frees comes here, and to no refill */
+    }
 }
 
 /* The block is LIVE or HELD, and this call has the right to free it. */

@@ -66,21 +66,24 @@ void ali_slab_recheck(struct ali_slab *slab)
         ali_slab_tell(slab);
 }
 
-/* A thread that sleeps does not look at what others free of its blocks. Once that is more than may
- * be kept unused (option dirty), who frees gives the pages back, in eighths of the slab and from a
- * half on. By now the slab may be another: holder and sizes are hints, and ali_slab_purge takes
- * only what is PARKED. */
-static void purge_unseen(struct ali_slab *slab, uint32_t before, uint32_t sum)
+/* A thread that sleeps does not look at what others free of its blocks. Once a quarter of what may
+ * be kept unused (option dirty) waits in slabs that it was told of, who frees gives the pages back:
+ * when its holder would be told, and with each eighth of the slab after that. Slabs count whole: a
+ * few last blocks may have kept all of their pages. By now the slab may be another: holder and
+ * sizes are hints, and ali_slab_purge takes only what is PARKED. */
+static void purge_unseen(struct ali_slab *slab, uint32_t before, uint32_t sum, uint32_t threshold)
 {
     struct ali_block *holder = atomic_load_explicit(&slab->holder, memory_order_acquire);
-    uint32_t eighth = (uint32_t)ali_max(ali_peek(slab->count) / 8, 1);
-    size_t bytes;
+    uint32_t count = ali_peek(slab->count);
+    uint32_t step = (uint32_t)ali_max(ali_min(count / 8, threshold), 1);
+    size_t bytes = 0;
 
-    if (holder == NULL || sum / eighth == before / eighth || sum / eighth < 4)
+    if (holder == NULL || sum < threshold || sum / step == before / step)
         return;
-    bytes = (size_t)(before / eighth < 4 ? sum : eighth) * ali_peek(slab->block_bytes);
+    if (before < threshold)
+        bytes = (size_t)count * ali_peek(slab->block_bytes);
     bytes += atomic_fetch_add_explicit(&holder->unseen_bytes, bytes, memory_order_relaxed);
-    if (bytes > ali_options.dirty_max_bytes)
+    if (bytes > ali_options.dirty_max_bytes / 4)
         ali_slab_purge(slab);
 }
 
@@ -88,10 +91,11 @@ static void publish(struct ali_slab *slab, uint32_t count)
 {
     /* acq_rel: see the drawing */
     uint32_t before = atomic_fetch_add_explicit(&slab->remote_freed, count, memory_order_acq_rel);
+    uint32_t threshold = atomic_load_explicit(&slab->remote_threshold, memory_order_relaxed);
 
-    if (before + count >= atomic_load_explicit(&slab->remote_threshold, memory_order_relaxed))
+    if (before + count >= threshold)
         ali_slab_tell(slab);
-    purge_unseen(slab, before, before + count);
+    purge_unseen(slab, before, before + count, threshold);
 }
 
 static struct ali_remote_entry *entry_of(struct ali_block *self, const struct ali_slab *slab)

@@ -65,10 +65,6 @@ int32_t ali_slab_collect(struct ali_slab *slab)
     uint32_t freed = atomic_exchange_explicit(&slab->remote_freed, 0, memory_order_acq_rel);
     int32_t used = ali_slab_used(slab) - (int32_t)freed;
 
-    if (freed != 0) /* so this thread does look */
-        atomic_store_explicit(
-            &atomic_load_explicit(&slab->holder, memory_order_relaxed)->unseen_bytes, 0,
-            memory_order_relaxed);
     if (used < 0)
         used = 0; /* counts drift when programs race; whoever acts on 0 looks at the states */
     if (used > slab->count)
