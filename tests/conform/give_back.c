@@ -107,10 +107,7 @@ int main(int argc, char **argv)
 {
     trim = argc < 2 || !strcmp(argv[1], "trim");
     if (argc > 1 && !strcmp(argv[1], "thread")) {
-        /* Blocks leave the quarantine by whichever thread pushes them out, and a thread that sleeps
-         * does not look at what others have freed. */
-        if (!t_hardens("quarantine"))
-            by_threads();
+        by_threads();
         trim = true;
         by_threads();
         return t_done();
