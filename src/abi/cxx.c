@@ -90,22 +90,31 @@ static void *attempt(const struct request *r)
     return ali_heap_aligned(r->size, r->align, r->call, r->caller);
 }
 
+/* NULL: failed, and *handler is what to call before the next attempt, or NULL. */
+static void *attempt_or_handler(const struct request *r, new_handler_fn *handler)
+{
+    void *p = attempt(r);
+
+    if (ali_unlikely(p == NULL)) {
+        errno = ENOMEM;
+        *handler = current_new_handler();
+    }
+    return p;
+}
+
 /* As the standard says: the handler is called until it frees something, throws, or is none.
  * Source: ISO C++17, [new.delete.single] 4. */
 static void *new_or_throw(const struct request *r)
 {
-    for (;;) {
-        void *p = attempt(r);
-        new_handler_fn handler;
+    new_handler_fn handler;
+    void *p;
 
-        if (ali_likely(p != NULL))
-            return p;
-        errno = ENOMEM;
-        handler = current_new_handler();
+    while ((p = attempt_or_handler(r, &handler)) == NULL) {
         if (handler == NULL)
             throw_bad_alloc();
         handler();
     }
+    return p;
 }
 
 /* For a runtime that came after us, whose symbols we were not bound to: its own nothrow new calls
@@ -137,16 +146,10 @@ static void call_handler(void *handler)
  * allows a handler no other than bad_alloc, and the runtimes' own nothrow new catch all. */
 static void *new_or_null(const struct request *r, const struct nothrow *tag)
 {
-    for (;;) {
-        void *p = attempt(r);
-        new_handler_fn handler;
+    new_handler_fn handler;
+    void *p;
 
-        if (ali_likely(p != NULL))
-            return p;
-        errno = ENOMEM;
-        handler = current_new_handler();
-        if (handler == NULL)
-            return NULL;
+    while ((p = attempt_or_handler(r, &handler)) == NULL && handler != NULL) {
         switch (ali_call_catching(call_handler, &handler)) {
         case ALI_CAUGHT_NOTHING:
             break;
@@ -156,6 +159,7 @@ static void *new_or_null(const struct request *r, const struct nothrow *tag)
             return new_through_runtime(r, tag);
         }
     }
+    return p;
 }
 
 static ALI_NOINLINE void *new_miss(size_t size, enum ali_call call, const void *caller)
