@@ -72,6 +72,9 @@ enum ali_caught { ALI_CAUGHT_UNABLE, ALI_CAUGHT_NOTHING, ALI_CAUGHT };
 
 enum ali_caught ali_call_catching(void (*function)(void *), void *arg);
 
+/* Our malloc, whoever has the public name. */
+void *ali_abi_malloc(size_t size);
+
 /* Remembers stderr if statistics will be said there at exit: programs close it before. */
 void ali_exit_stats_start(void);
 

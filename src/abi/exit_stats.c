@@ -47,6 +47,18 @@ static void complain(const char *path)
     ali_os_write(2, line, ali_text_length(&t));
 }
 
+static void say_unused(void)
+{
+    static const char line[] =
+        "allot: the program has a malloc of its own; the one put before it served nothing\n";
+    int fd = ali_os_kept_fd(&kept_stderr);
+
+    if (fd < 0)
+        return;
+    ali_os_write(fd, line, sizeof line - 1);
+    ali_os_close(fd);
+}
+
 static int open_output(void)
 {
     char path[PATH_BYTES];
@@ -61,6 +73,18 @@ static int open_output(void)
     return fd;
 }
 
+/* A program may bring a malloc of its own, which may be another copy of this one: then that has
+ * something to tell, and writes to the same place. */
+static bool serves_program(void)
+{
+    union {
+        void *data;
+        __typeof__(ali_abi_malloc) *code;
+    } first = {.data = ali_os_global_function("malloc")};
+
+    return first.data == NULL || first.code == ali_abi_malloc;
+}
+
 __attribute__((destructor(101))) static void say_statistics(void)
 {
     struct ali_snapshot *snapshot;
@@ -68,6 +92,10 @@ __attribute__((destructor(101))) static void say_statistics(void)
 
     if (ali_options.stats == ALI_STATS_OFF)
         return;
+    if (!serves_program()) {
+        say_unused();
+        return;
+    }
     fd = open_output();
     if (fd < 0)
         return;

@@ -37,6 +37,8 @@ ALI_EXPORT void *malloc(size_t size)
     return malloc_miss(size, ALI_CALLER());
 }
 
+void *ali_abi_malloc(size_t size) __attribute__((alias("malloc"), visibility("hidden")));
+
 ALI_EXPORT void free(void *p)
 {
     if (ali_likely(ali_heap_free_hit(p)))

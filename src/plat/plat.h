@@ -141,6 +141,8 @@ struct ali_os_redirect {
 };
 bool ali_os_redirect_libc(const struct ali_os_redirect *table, size_t count);
 
+/* The function that a name means to the program as a whole; NULL when nobody can tell (static). */
+void *ali_os_global_function(const char *name);
 /* A function of a shared library that is loaded already, wherever it is visible; NULL when there
  * is none. May call malloc. */
 void *ali_os_loaded_function(const char *library, const char *name);

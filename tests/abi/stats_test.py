@@ -81,6 +81,18 @@ def check_json():
     assert stats["not_heap_bytes"] + ours <= stats["resident_bytes"] * 1.1 + 65536
 
 
+def check_two_copies():
+    """The copy in the program serves it, and tells; the one put before it only says so."""
+    program = os.path.join(HERE, "own_copy")
+    with open(program + ".c", "w", encoding="ascii") as file:
+        file.write("#include <stdlib.h>\nint main(void) { free(malloc(5000000)); return 0; }\n")
+    subprocess.run([os.environ["CC"], "-O0", program + ".c", "-o", program,
+                    os.path.join(BUILD, "liballot-malloc.a"), "-lpthread", "-ldl"], check=True)
+    said = run("stats", (program,)).stderr
+    assert said.count(" at exit\n") == 1 and re.search(r"large blocks .* 1 allocated", said), said
+    assert said.count("the program has a malloc of its own") == 1, said
+
+
 def main():
     out = run("")
     check_mallinfo(out.stdout)
@@ -95,6 +107,7 @@ def main():
     check_json()
     nowhere = run("stats,stats_out=/nonexistent/x", ("true",))
     assert nowhere.stderr == "allot: cannot write statistics to /nonexistent/x\n", nowhere.stderr
+    check_two_copies()
 
 
 sys.exit(main())

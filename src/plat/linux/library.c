@@ -6,6 +6,11 @@
 /* Weak, so that a static link does not bring in the dynamic loader. */
 extern __typeof__(dlsym) dlsym __attribute__((weak));
 
+void *ali_os_global_function(const char *name)
+{
+    return dlsym != NULL ? dlsym(RTLD_DEFAULT, name) : NULL;
+}
+
 void *ali_os_loaded_function(const char *library, const char *name)
 {
     union {
