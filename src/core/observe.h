@@ -10,14 +10,27 @@
 
 #include "base/base.h"
 
+struct ali_event {
+    void *p;
+    size_t size;           /* allocated: what the program asked for; freed: what it could use */
+    size_t align;          /* allocated: what it asked for, at least 16 */
+    uint64_t weight_bytes; /* allocated: how many bytes this object stands for (its own size when
+                              everything is seen) */
+    const void *caller;    /* return address of the public call */
+    void *was;             /* allocated by a realloc: the object that moved; its end is told next */
+    bool zero;             /* allocated: it was to read zero */
+    bool moved;            /* freed: by a realloc, see `was` */
+};
+
 struct ali_observer {
-    /* Called for an observed allocation, before the pointer is returned. `size` is what the
-     * program asked for; `weight_bytes` is how many allocated bytes this one stands for (its own
-     * size when everything is seen). Runs on the allocating thread, no lock held. It may allocate:
-     * nested allocations are not observed. */
-    void (*allocated)(void *p, size_t size, uint64_t weight_bytes, const void *caller, void *arg);
+    /* Called for an observed allocation, before the pointer is returned. Runs on the allocating
+     * thread, no lock held. It may allocate: nested allocations are not observed. */
+    void (*allocated)(const struct ali_event *event, void *arg);
     /* Called before an observed object is freed; the object is still readable. */
-    void (*freed)(void *p, size_t size, const void *caller, void *arg);
+    void (*freed)(const struct ali_event *event, void *arg);
+    /* Asked before an allocation that misses, when everything is observed: true makes it fail,
+     * ALLOT_CAUSE_INJECTED. NULL: nothing is refused. */
+    bool (*refuse)(size_t size, const void *caller, void *arg);
     void *arg;
     /* 0: every allocation. Otherwise the mean number of bytes between samples; intervals are
      * exponential, so that sampling is unbiased (a Poisson process over bytes). */

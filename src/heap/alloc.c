@@ -124,6 +124,8 @@ void *ali_heap_serve(struct allot_heap *heap, const struct ali_request *request)
         ali_error_set(ALLOT_LAYER_PROGRAM, ALLOT_CAUSE_TOO_LARGE, 0);
         return NULL;
     }
+    if (ali_unlikely(ali_observer_now() != NULL) && ali_watch_refuses(request))
+        return NULL;
     p = serve(heap, request);
     if (ali_unlikely(p == NULL) && ali_quarantine_empty(request->call, request->caller))
         p = serve(heap, request);

@@ -14,6 +14,7 @@ struct ali_request {
     const void *caller;
     bool zero; /* the result must read zero */
     bool none; /* no byte was asked for: size is 1 in its place */
+    void *was; /* realloc: the block that this one replaces */
 };
 
 /* --- alloc.c */
@@ -78,6 +79,7 @@ struct ali_found {
     size_t block_bytes; /* usable */
     uint8_t *state;
     bool exact; /* p == block */
+    bool moved; /* its free is the end of a realloc that moved it */
 };
 /* False when p is not in a block of the heap at all. */
 bool ali_heap_find(const void *p, struct ali_found *found);
@@ -162,6 +164,8 @@ void *ali_watch_take(struct ali_block *b, unsigned class_index, const struct ali
 /* Makes a new large block what was asked for and gives it its state; `zero`: it reads zero. */
 void ali_watch_take_large(struct ali_block *b, struct ali_span *span, bool zero,
                           const struct ali_request *request);
+/* Whether an observer makes this allocation fail. */
+bool ali_watch_refuses(const struct ali_request *request);
 /* Bytes the program may use of a live block. */
 size_t ali_watch_size(const struct ali_found *found);
 /* True when that is exactly what was asked for. */

@@ -30,13 +30,17 @@ static bool stays(const struct ali_found *f, const struct ali_request *request)
 static void *copy_to_new(struct allot_heap *heap, struct ali_found *f,
                          const struct ali_request *request)
 {
+    struct ali_request moving = *request;
     size_t have = ali_watch_size(f);
-    void *to = ali_heap_serve(heap, request);
+    void *to;
 
+    moving.was = f->block;
+    to = ali_heap_serve(heap, &moving);
     if (to == NULL)
         return NULL;
     memcpy(to, f->block, ali_min(have, request->size));
-    ali_heap_free_miss(f->block, request->call, request->caller);
+    f->moved = true;
+    ali_heap_free_found(f, request->call, request->caller);
     return to;
 }
 

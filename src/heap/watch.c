@@ -127,12 +127,34 @@ static void tell_allocated(uint32_t turn, void *p, size_t given_bytes,
 {
     const struct ali_observer *observer = ali_observer_at(turn);
 
+    struct ali_event event = {.p = p,
+                              .size = request->size,
+                              .align = request->align,
+                              .caller = request->caller,
+                              .was = request->was,
+                              .zero = request->zero};
+
     if (turn != turn_now() || observer == NULL)
         return;
+    event.weight_bytes = weight_of(observer, given_bytes);
     watching = true;
-    observer->allocated(p, request->size, weight_of(observer, given_bytes), request->caller,
-                        observer->arg);
+    observer->allocated(&event, observer->arg);
     watching = false;
+}
+
+bool ali_watch_refuses(const struct ali_request *request)
+{
+    const struct ali_observer *observer = ali_observer_at(turn_now());
+    bool refused;
+
+    if (observer == NULL || observer->refuse == NULL || observer->mean_bytes != 0)
+        return false;
+    watching = true;
+    refused = observer->refuse(request->size, request->caller, observer->arg);
+    watching = false;
+    if (refused)
+        ali_error_set(ALLOT_LAYER_HEAP, ALLOT_CAUSE_INJECTED, 0);
+    return refused;
 }
 
 /* --- taking ------------------------------------------------------------------------------- */
@@ -206,14 +228,14 @@ void ali_watch_take_large(struct ali_block *b, struct ali_span *span, bool zero,
 
 /* --- freeing ------------------------------------------------------------------------------ */
 
-static void tell_freed(uint32_t turn, void *p, size_t bytes, const void *caller)
+static void tell_freed(uint32_t turn, const struct ali_event *event)
 {
     const struct ali_observer *observer = ali_observer_at(turn);
 
     if (turn != turn_now() || observer == NULL)
         return;
     watching = true;
-    observer->freed(p, bytes, caller, observer->arg);
+    observer->freed(event, observer->arg);
     watching = false;
 }
 
@@ -223,8 +245,14 @@ bool ali_watch_freed(struct ali_found *f, uint8_t state, enum ali_call call, con
         return false;
     if (ali_hardens_blocks())
         ali_near_check_sides(f, call, caller);
-    if (ali_state_is_watched(state))
-        tell_freed(state - ALI_STATE_WATCHED + 1U, f->block, ali_watch_size(f), caller);
+    if (ali_state_is_watched(state)) {
+        struct ali_event event = {.p = f->block,
+                                  .size = ali_watch_size(f),
+                                  .caller = caller,
+                                  .moved = f->moved};
+
+        tell_freed(state - ALI_STATE_WATCHED + 1U, &event);
+    }
     ali_harden_erase(f);
     return true;
 }

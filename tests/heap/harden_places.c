@@ -277,15 +277,15 @@ static void random_when_on_scatters(void **state)
 
 static size_t allocated, freed;
 
-static void on_allocated(void *p, size_t size, uint64_t weight, const void *caller, void *arg)
+static void on_allocated(const struct ali_event *event, void *arg)
 {
-    (void)p, (void)size, (void)weight, (void)caller, (void)arg;
+    (void)event, (void)arg;
     allocated++;
 }
 
-static void on_freed(void *p, size_t size, const void *caller, void *arg)
+static void on_freed(const struct ali_event *event, void *arg)
 {
-    (void)p, (void)size, (void)caller, (void)arg;
+    (void)event, (void)arg;
     freed++;
 }
 

@@ -99,8 +99,7 @@ static void observer_when_a_heap_object_is_used_sees_its_blocks(void **state)
 static _Thread_local void *nested;
 static size_t nested_seen;
 
-static void allocating_allocated(void *p, size_t size, uint64_t weight, const void *caller,
-                                 void *arg)
+static void allocating_allocated(const struct ali_event *event, void *arg)
 {
     void *mine = take(48);
 
@@ -110,14 +109,14 @@ static void allocating_allocated(void *p, size_t size, uint64_t weight, const vo
     give(take(200000));
     give(mine);
     nested = NULL;
-    on_allocated(p, size, weight, caller, arg);
+    on_allocated(event, arg);
 }
 
-static void allocating_freed(void *p, size_t size, const void *caller, void *arg)
+static void allocating_freed(const struct ali_event *event, void *arg)
 {
     give(take(48));
     give(take(200000));
-    on_freed(p, size, caller, arg);
+    on_freed(event, arg);
 }
 
 static const struct ali_observer allocating = {

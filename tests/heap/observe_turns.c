@@ -190,21 +190,17 @@ static void *churn(void *arg)
     return NULL;
 }
 
-static void on_allocated_anything(void *p, size_t size, uint64_t weight, const void *caller,
-                                  void *arg)
+static void on_allocated_anything(const struct ali_event *event, void *arg)
 {
-    (void)size;
-    (void)caller;
     (void)arg;
-    if (p == NULL || weight == 0)
+    if (event->p == NULL || event->weight_bytes == 0)
         atomic_store(&stop, true);
 }
 
-static void on_freed_anything(void *p, size_t size, const void *caller, void *arg)
+static void on_freed_anything(const struct ali_event *event, void *arg)
 {
-    (void)caller;
     (void)arg;
-    if (p == NULL || size == 0)
+    if (event->p == NULL || event->size == 0)
         atomic_store(&stop, true);
 }
 

@@ -37,35 +37,34 @@ static struct entry *entry_of(void *p)
     return &seen.entries[i];
 }
 
-static inline void on_allocated(void *p, size_t size, uint64_t weight, const void *caller,
-                                void *arg)
+static inline void on_allocated(const struct ali_event *event, void *arg)
 {
     struct entry *e;
 
     pthread_mutex_lock(&seen.lock);
-    e = entry_of(p);
+    e = entry_of(event->p);
     if (e->live++ != 0 || arg != &seen)
         seen.wrong++;
-    e->size = size;
-    e->weight = weight;
+    e->size = event->size;
+    e->weight = event->weight_bytes;
     seen.allocated++;
-    seen.weight += weight;
-    seen.last_caller = caller;
+    seen.weight += event->weight_bytes;
+    seen.last_caller = event->caller;
     pthread_mutex_unlock(&seen.lock);
 }
 
-static inline void on_freed(void *p, size_t size, const void *caller, void *arg)
+static inline void on_freed(const struct ali_event *event, void *arg)
 {
     struct entry *e;
 
     pthread_mutex_lock(&seen.lock);
-    e = entry_of(p);
-    if (--e->live != 0 || size < e->size || arg != &seen)
+    e = entry_of(event->p);
+    if (--e->live != 0 || event->size < e->size || arg != &seen)
         seen.wrong++;
-    *(volatile char *)p = *(volatile char *)p; /* still readable */
+    *(volatile char *)event->p = *(volatile char *)event->p; /* still readable */
     seen.freed++;
-    seen.last_freed_size = size;
-    seen.last_caller = caller;
+    seen.last_freed_size = event->size;
+    seen.last_caller = event->caller;
     pthread_mutex_unlock(&seen.lock);
 }
 
