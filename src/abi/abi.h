@@ -8,6 +8,7 @@
 
 #include "allot/stats.h"
 #include "heap/heap.h"
+#include "profile/profile.h"
 
 #define ALI_EXPORT __attribute__((visibility("default")))
 #define ALI_ALIAS_OF(name) __attribute__((visibility("default"), alias(#name)))
@@ -77,5 +78,9 @@ void *ali_abi_malloc(size_t size);
 
 /* Remembers stderr if statistics will be said there at exit: programs close it before. */
 void ali_exit_stats_start(void);
+
+/* A program may bring a malloc of its own, which may be another copy of this one: then that has
+ * something to tell, and writes to the same places. May call malloc. */
+bool ali_abi_serves_program(void);
 
 #endif

@@ -1,9 +1,5 @@
-/* The statistics at exit (options stats and stats_out). */
+/* What happens at exit: the trace ends, and the statistics are told (options stats, stats_out). */
 #include "abi/abi.h"
-
-#include "abi/stats_out.h"
-
-#define PATH_BYTES 512
 
 static struct ali_os_kept kept_stderr = {.fd = -1};
 
@@ -14,32 +10,9 @@ void ali_exit_stats_start(void)
         ali_os_keep_fd(2, &kept_stderr);
 }
 
-/* stats_out with %p and %e filled in. */
-static void expand_path(char *path, size_t bytes)
-{
-    char name[64];
-    struct ali_text t;
-
-    ali_text_init(&t, path, bytes);
-    for (const char *p = ali_options.stats_path; *p != '\0'; p++) {
-        if (p[0] == '%' && p[1] == 'p') {
-            ali_text_u64(&t, ali_os_process_id());
-            p++;
-        } else if (p[0] == '%' && p[1] == 'e') {
-            ali_process_name(name, sizeof name);
-            for (const char *q = name; *q != '\0'; q++)
-                ali_text_char(&t, (char)(*q == '/' ? '_' : *q));
-            p++;
-        } else {
-            ali_text_char(&t, *p);
-            p += p[0] == '%' && p[1] == '%';
-        }
-    }
-}
-
 static void complain(const char *path)
 {
-    char line[PATH_BYTES + 64];
+    char line[ALI_PATH_BYTES + 64];
     struct ali_text t;
 
     ali_text_init(&t, line, sizeof line);
@@ -61,21 +34,19 @@ static void say_unused(void)
 
 static int open_output(void)
 {
-    char path[PATH_BYTES];
+    char path[ALI_PATH_BYTES];
     int fd;
 
     if (ali_options.stats_path[0] == '\0')
         return ali_os_kept_fd(&kept_stderr);
-    expand_path(path, sizeof path);
+    ali_path_expand(ali_options.stats_path, path, sizeof path);
     fd = ali_os_create(path);
     if (fd < 0)
         complain(path);
     return fd;
 }
 
-/* A program may bring a malloc of its own, which may be another copy of this one: then that has
- * something to tell, and writes to the same place. */
-static bool serves_program(void)
+bool ali_abi_serves_program(void)
 {
     union {
         void *data;
@@ -85,14 +56,15 @@ static bool serves_program(void)
     return first.data == NULL || first.code == ali_abi_malloc;
 }
 
-__attribute__((destructor(101))) static void say_statistics(void)
+__attribute__((destructor(101))) static void end(void)
 {
     struct ali_snapshot *snapshot;
     int fd;
 
+    ali_process_trace_stop();
     if (ali_options.stats == ALI_STATS_OFF)
         return;
-    if (!serves_program()) {
+    if (!ali_abi_serves_program()) {
         say_unused();
         return;
     }

@@ -16,5 +16,7 @@ __attribute__((constructor(101))) void ali_abi_start(void)
     ali_heap_start();
     ali_exit_stats_start();
     ali_deepbind_start();
+    if (ali_options.trace_path[0] != '\0' && ali_abi_serves_program())
+        ali_process_trace_start();
     errno = saved;
 }

@@ -1,7 +1,6 @@
 /* The statistics as JSON, "schema": 1. Keys are the fields of struct allot_stats. */
 #include "abi/abi.h"
 
-#include "abi/stats_out.h"
 
 static void number(struct ali_text *t, const char *key, uint64_t value)
 {

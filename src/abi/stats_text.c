@@ -5,7 +5,6 @@
  * whose parent was at it - maps one. */
 #include "abi/abi.h"
 
-#include "abi/stats_out.h"
 
 #define NAME_BYTES 64
 #define TOP_CLASSES 12
@@ -103,21 +102,6 @@ static void cell_percent(struct ali_text *t, size_t width, uint64_t part, uint64
 {
     cell_count(t, width - 2, percent(part, whole));
     ali_text_str(t, " %");
-}
-
-void ali_process_name(char *name, size_t bytes)
-{
-    long got = ali_os_read_file("/proc/self/comm", name, bytes);
-
-    if (got <= 0) {
-        struct ali_text t;
-
-        ali_text_init(&t, name, bytes);
-        ali_text_str(&t, "program");
-        return;
-    }
-    if (name[got - 1] == '\n')
-        name[got - 1] = '\0';
 }
 
 /* --- the table ----------------------------------------------------------------------------- */

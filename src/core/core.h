@@ -10,6 +10,8 @@
 #include "core/lock.h"
 #include "core/metadata.h"
 #include "core/options.h"
+#include "core/path.h"
 #include "core/report.h"
+#include "core/trace.h"
 
 #endif

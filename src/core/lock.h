@@ -17,6 +17,7 @@ enum ali_lock_rank {
     ALI_RANK_METADATA = 4,   /* memory for our own structures */
     ALI_RANK_REPORT = 5,     /* one report at a time */
     ALI_RANK_QUARANTINE = 6, /* a queue of freed blocks; nothing is locked inside */
+    ALI_RANK_TRACE = 7,      /* one trace file; nothing is locked inside */
 };
 
 struct ali_lock {

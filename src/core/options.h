@@ -34,6 +34,7 @@ struct ali_options {
     enum ali_opt_huge huge;     /* huge=never|auto|always */
     enum ali_opt_stats stats;   /* stats=off|text|json */
     char stats_path[256];       /* stats_out= file instead of stderr, %p and %e expanded */
+    char trace_path[256];       /* trace= file to be written, the same; empty: none */
 };
 
 extern struct ali_options ali_options;

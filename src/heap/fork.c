@@ -88,6 +88,7 @@ void ali_heap_fork_child(void)
     bool had_others = false;
 
     ali_report_fork_child();
+    ali_trace_fork_child();
     ali_span_fork_child();
     ali_pool_fork_child(&ali_block_pool);
     ali_state_pools_fork_child();

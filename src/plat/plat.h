@@ -154,6 +154,13 @@ size_t ali_os_backtrace(uintptr_t *frames, size_t max);
 void ali_os_write(int fd, const void *bytes, size_t count);
 /* Opens for writing (create, truncate, 0644): fd or -errno. */
 int ali_os_create(const char *path);
+/* Opens a new file for reading and writing: fd, or -errno (-EEXIST when it is there). */
+int ali_os_create_new(const char *path);
+/* Maps bytes of a file from `offset` (page aligned) on, for reading and writing, shared; the file
+ * is made so long, and the space is really there. NULL and *error on failure. */
+void *ali_os_map_file(int fd, uint64_t offset, size_t bytes, int *error);
+/* Cuts a file. */
+int ali_os_cut_file(int fd, uint64_t bytes);
 void ali_os_close(int fd);
 /* A copy of a descriptor that stays when the program closes its own; not inherited by exec.
  * ali_os_kept_fd gives the copy while it is still the same file, else -1. */

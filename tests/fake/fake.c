@@ -119,6 +119,8 @@ int __real_ali_os_unguard(void *at, size_t bytes);
 int __real_ali_os_thread_exit_hook(void (*at_exit)(void *value));
 int __real_ali_os_fork_hook(void (*before)(void), void (*parent)(void), void (*child)(void));
 int __real_ali_os_create(const char *path);
+int __real_ali_os_create_new(const char *path);
+void *__real_ali_os_map_file(int fd, uint64_t offset, size_t bytes, int *error);
 long __real_ali_os_read_file(const char *path, char *buffer, size_t bytes);
 
 int __wrap_ali_os_map_at(void *at, size_t bytes, enum ali_os_access access)
@@ -225,6 +227,23 @@ int __wrap_ali_os_create(const char *path)
     int e = verdict(FAKE_CREATE, path, 0);
 
     return e != 0 ? e : __real_ali_os_create(path);
+}
+
+int __wrap_ali_os_create_new(const char *path)
+{
+    int e = verdict(FAKE_CREATE, NULL, 0);
+
+    return e != 0 ? e : __real_ali_os_create_new(path);
+}
+
+void *__wrap_ali_os_map_file(int fd, uint64_t offset, size_t bytes, int *error)
+{
+    int e = verdict(FAKE_MAP_FILE, NULL, bytes);
+
+    if (e == 0)
+        return __real_ali_os_map_file(fd, offset, bytes, error);
+    *error = e;
+    return NULL;
 }
 
 long __wrap_ali_os_read_file(const char *path, char *buffer, size_t bytes)

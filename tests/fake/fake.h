@@ -40,6 +40,7 @@ enum fake_call {
     FAKE_FORK_HOOK,
     FAKE_CREATE,
     FAKE_READ_FILE,
+    FAKE_MAP_FILE,
     FAKE_CALLS
 };
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -57,6 +58,47 @@ int ali_os_create(const char *path)
 {
     return (int)ali_sys4(SYS_openat, AT_FDCWD, ALI_ARG(path),
                          O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+}
+
+int ali_os_create_new(const char *path)
+{
+    return (int)ali_sys4(SYS_openat, AT_FDCWD, ALI_ARG(path),
+                         O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+}
+
+/* For file systems that cannot promise space. */
+static long fill_zero(int fd, uint64_t offset, size_t bytes)
+{
+    static const char zeros[4096];
+
+    for (size_t done = 0; done < bytes; done += sizeof zeros) {
+        long r = ali_sys4(SYS_pwrite64, fd, ALI_ARG(zeros), sizeof zeros, (long)(offset + done));
+
+        if (r != (long)sizeof zeros)
+            return r < 0 ? r : -ENOSPC;
+    }
+    return 0;
+}
+
+void *ali_os_map_file(int fd, uint64_t offset, size_t bytes, int *error)
+{
+    long r = ali_sys4(SYS_fallocate, fd, 0, (long)offset, ALI_ARG(bytes));
+
+    if (r == -EOPNOTSUPP || r == -ENOSYS)
+        r = fill_zero(fd, offset, bytes);
+    if (r == 0)
+        r = ali_sys6(SYS_mmap, 0, ALI_ARG(bytes), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+                     (long)offset);
+    if ((unsigned long)r > -4096UL) {
+        *error = (int)r;
+        return NULL;
+    }
+    return (void *)r; /* NOLINT(performance-no-int-to-ptr): what the kernel gave */
+}
+
+int ali_os_cut_file(int fd, uint64_t bytes)
+{
+    return (int)ali_sys2(SYS_ftruncate, fd, (long)bytes);
 }
 
 void ali_os_close(int fd)
