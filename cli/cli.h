@@ -28,7 +28,10 @@ void complain(const char *verb, const char *format, ...) __attribute__((format(p
 
 int verb_run(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
+int verb_replay(int argc, char **argv);
+int verb_replay_worker(int argc, char **argv); /* not for people: what replay starts */
 void run_usage(FILE *to);
+void replay_usage(FILE *to);
 void doctor_usage(FILE *to);
 
 /* --- words.c ------------------------------------------------------------------------------- */

@@ -14,6 +14,7 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"run", verb_run, run_usage, "run a program on Allot's malloc"},
+    {"replay", verb_replay, replay_usage, "run a trace on any allocator, with times and memory"},
     {"doctor", verb_doctor, doctor_usage,
      "say what works on this machine, and why the rest does not"},
 };
@@ -92,6 +93,8 @@ int main(int argc, char **argv)
         puts("allot " ALLOT_VERSION);
         return EXIT_GOOD;
     }
+    if (strcmp(argv[0], "replay-worker") == 0)
+        return verb_replay_worker(argc, argv);
     verb = find_verb(argv[0]);
     if (verb == NULL)
         return EXIT_USAGE;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "allot/trace.h"
 #include "cli.h"
 
 enum option_type { TYPE_BYTES, TYPE_MS, TYPE_ENUM, TYPE_FLAGS, TYPE_PATH };
@@ -204,6 +205,29 @@ static int add_path(struct setting *s, const struct option *option, const char *
     return setting_add(s, option->key, path);
 }
 
+/* The library writes a new file only, so that what the program starts does not overwrite it; an old
+ * trace is in the way, and anything else is not ours to remove. */
+static int clear_trace(const char *path)
+{
+    char magic[8] = {0};
+    FILE *file = strchr(path, '%') == NULL ? fopen(path, "rb") : NULL;
+    size_t got;
+
+    if (file == NULL)
+        return EXIT_GOOD;
+    got = fread(magic, 1, sizeof magic, file);
+    fclose(file);
+    if (got != 0 && (got != sizeof magic || memcmp(magic, ALLOT_TRACE_MAGIC, sizeof magic) != 0)) {
+        complain("run", "--trace=%s: exists, and is no trace; not overwritten", path);
+        return EXIT_USAGE;
+    }
+    if (unlink(path) != 0) {
+        complain("run", "--trace=%s: %s", path, strerror(errno));
+        return EXIT_USAGE;
+    }
+    return EXIT_GOOD;
+}
+
 static const struct option *find_option(const char *flag, size_t length)
 {
     static char names[OPTION_COUNT][NAME_BYTES];
@@ -249,6 +273,8 @@ static int take_flag(struct setting *s, char **argv, int *used)
     }
     if (!is_value(option, value))
         return refuse_value(option, value);
+    if (strcmp(option->key, "trace") == 0 && clear_trace(value) != EXIT_GOOD)
+        return EXIT_USAGE;
     return option->type == TYPE_PATH ? add_path(s, option, value)
                                      : setting_add(s, option->key, value);
 }
