@@ -38,6 +38,10 @@ _allot()
             sed -n 's/^  allot \([a-z]*\) .*/\1/p')" -- "$word")
         return
     fi
+    if [[ $verb == replay && $word != -* && $word != = && ${COMP_WORDS[COMP_CWORD - 1]} != = ]]; then
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return
+    fi
     # Behind the program's name its own completion is none of ours.
     for ((i = 2; i < COMP_CWORD; i++)); do
         [[ ${COMP_WORDS[i]} == -- ]] && break
@@ -57,7 +61,7 @@ _allot()
         words=$(_allot_flag_words "$tool" "$verb" "$flag")
         if [[ -n $words ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
-        elif [[ $flag == *-out ]]; then
+        elif [[ $flag == *-out || $flag == --trace || $flag == --lib || $flag == --json ]]; then
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
         fi
         return

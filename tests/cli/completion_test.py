@@ -35,6 +35,11 @@ def main():
     assert "quarantine" in complete("run", "--harden", "=", "q")
     assert complete("run", "--limit", "=", "") == set()
     assert "bash" in complete("run", "bas")
+    assert complete("replay", "--to") == {"--touch="}
+    assert complete("replay", "--touch", "=", "p") == {"page"}
+    assert "--check" in complete("replay", "--")
+    assert complete("replay", "/etc/pass") >= {"/etc/passwd"}
+    assert complete("run", "--trace", "=", "/etc/pass") >= {"/etc/passwd"}
     assert complete("run", "bash", "--") == set()
 
 

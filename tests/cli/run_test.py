@@ -6,25 +6,9 @@ import shutil
 import subprocess
 import sys
 
-from tool import ALLOT, BUILD, HERE, allot, expect
+from tool import ALLOT, BUILD, HERE, allot, compile_c, expect, write
 
 SOURCE = os.environ["ALLOT_SOURCE_DIR"]
-
-
-def write(name, text, mode=0o755):
-    path = os.path.join(HERE, name)
-    with open(path, "w", encoding="ascii") as file:
-        file.write(text)
-    os.chmod(path, mode)
-    return path
-
-
-def compile_c(name, text, *flags):
-    source = write(name + ".c", text)
-    path = os.path.join(HERE, name)
-    done = subprocess.run([os.environ.get("CC", "cc"), "-w", *flags, source, "-o", path],
-                          capture_output=True, check=False)
-    return path if done.returncode == 0 else None
 
 
 def usage():

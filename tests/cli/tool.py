@@ -25,3 +25,19 @@ def expect(result, status, out=None, err=None):
             assert text == "", (result.args, text)
         elif part is not None:
             assert part in text, (result.args, part, text)
+
+
+def write(name, text, mode=0o755):
+    path = os.path.join(HERE, name)
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+    os.chmod(path, mode)
+    return path
+
+
+def compile_c(name, text, *flags):
+    source = write(name + ".c", text)
+    path = os.path.join(HERE, name)
+    done = subprocess.run([os.environ.get("CC", "cc"), "-w", *flags, source, "-o", path],
+                          capture_output=True, check=False)
+    return path if done.returncode == 0 else None
