@@ -240,10 +240,14 @@ void *__wrap_ali_os_map_file(int fd, uint64_t offset, size_t bytes, int *error)
 {
     int e = verdict(FAKE_MAP_FILE, NULL, bytes);
 
+    void *p = NULL;
+
     if (e == 0)
-        return __real_ali_os_map_file(fd, offset, bytes, error);
-    *error = e;
-    return NULL;
+        p = __real_ali_os_map_file(fd, offset, bytes, error);
+    else
+        *error = e;
+    note_mapped(p == NULL ? -1 : 0, (int64_t)bytes);
+    return p;
 }
 
 long __wrap_ali_os_read_file(const char *path, char *buffer, size_t bytes)

@@ -68,7 +68,8 @@ uint64_t fake_failures(void);
 
 /* Since the start of the program. */
 uint64_t fake_count(enum fake_call call);
-/* Bytes mapped by ali_os_map and ali_os_map_at less those unmapped and moved away. */
+/* Bytes mapped by ali_os_map, ali_os_map_at and ali_os_map_file less those unmapped and moved away.
+ */
 int64_t fake_mapped_bytes(void);
 
 /* Called for every counted call before it is made or fails; NULL for none. */

@@ -69,6 +69,86 @@ static void observer_when_blocks_are_resized_knows_their_new_size(void **state)
     run_in_thread(resize_all, NULL);
 }
 
+static void *told_in_full(void *arg)
+{
+    void *p, *q;
+
+    (void)arg;
+    for (size_t i = 0; i < SIZES; i++) {
+        p = take(sizes[i]);
+        REQUIRE(seen.last_allocated.align == 16 && !seen.last_allocated.zero);
+        REQUIRE(seen.last_allocated.was == NULL);
+        q = ali_heap_realloc(p, sizes[i] * 3, ALI_CALL_REALLOC, &here);
+        REQUIRE(seen.last_allocated.p == q && seen.last_allocated.was == p);
+        REQUIRE(seen.last_freed.p == p && seen.last_freed.moved);
+        ali_heap_free_miss(q, ALI_CALL_REALLOC, &here); /* realloc(q, 0) */
+        REQUIRE(seen.last_freed.p == q && !seen.last_freed.moved);
+        p = ali_heap_zalloc(sizes[i], ALI_CALL_CALLOC, &here);
+        REQUIRE(seen.last_allocated.zero && seen.last_allocated.was == NULL);
+        give(p);
+        REQUIRE(seen.last_freed.p == p && !seen.last_freed.moved);
+        p = ali_heap_aligned(sizes[i], 8192, ALI_CALL_MEMALIGN, &here);
+        REQUIRE(seen.last_allocated.align == 8192 && !seen.last_allocated.zero);
+        give(p);
+    }
+    return NULL;
+}
+
+static void observer_when_told_knows_alignment_zero_and_what_moved(void **state)
+{
+    (void)state;
+    assert_int_equal(ali_observe(&everything), 0);
+    run_in_thread(told_in_full, NULL);
+}
+
+/* --- refusing ----------------------------------------------------------------------------- */
+
+static size_t asked, refuse_at;
+
+static bool refuse_nth(size_t size, const void *caller, void *arg)
+{
+    if (size == 0 || caller != &here || arg != &seen)
+        seen.wrong++;
+    return ++asked == refuse_at;
+}
+
+static const struct ali_observer refusing = {
+    .allocated = on_allocated, .freed = on_freed, .refuse = refuse_nth, .arg = &seen};
+
+static void *refuse_each(void *arg)
+{
+    (void)arg;
+    for (size_t i = 0; i < SIZES; i++) {
+        char *p = take(sizes[i]), *q;
+
+        REQUIRE(p != NULL);
+        memset(p, 0x5a, sizes[i]);
+        for (int call = 0; call < 4; call++) {
+            asked = 0;
+            refuse_at = 1;
+            q = call == 0   ? take(sizes[i])
+                : call == 1 ? ali_heap_zalloc(sizes[i], ALI_CALL_CALLOC, &here)
+                : call == 2 ? ali_heap_aligned(sizes[i], 4096, ALI_CALL_MEMALIGN, &here)
+                            : ali_heap_realloc(p, sizes[i] + 100, ALI_CALL_REALLOC, &here);
+            REQUIRE(q == NULL && asked == 1);
+            REQUIRE(allot_last_error().cause == ALLOT_CAUSE_INJECTED);
+            REQUIRE(p[0] == 0x5a && memcmp(p, p + 1, sizes[i] - 1) == 0);
+            REQUIRE(entry_of(p)->live == 1);
+        }
+        refuse_at = 0;
+        give(p);
+    }
+    return NULL;
+}
+
+static void observer_when_it_refuses_makes_the_call_fail_and_nothing_else(void **state)
+{
+    (void)state;
+    asked = refuse_at = 0;
+    assert_int_equal(ali_observe(&refusing), 0);
+    run_in_thread(refuse_each, NULL);
+}
+
 static void observer_when_other_threads_free_sees_each_once(void **state)
 {
     (void)state;
@@ -240,6 +320,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(observer_when_everything_is_asked_for_sees_each_call_once),
         TEST(observer_when_blocks_are_resized_knows_their_new_size),
+        TEST(observer_when_told_knows_alignment_zero_and_what_moved),
+        TEST(observer_when_it_refuses_makes_the_call_fail_and_nothing_else),
         TEST(observer_when_other_threads_free_sees_each_once),
         TEST(observer_when_a_heap_object_is_used_sees_its_blocks),
         TEST(observer_when_it_allocates_is_not_told_of_that),

@@ -24,6 +24,7 @@ static struct {
     size_t allocated, freed, wrong;
     uint64_t weight;
     size_t last_freed_size;
+    struct ali_event last_allocated, last_freed;
     const void *last_caller;
 } seen = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -50,6 +51,7 @@ static inline void on_allocated(const struct ali_event *event, void *arg)
     seen.allocated++;
     seen.weight += event->weight_bytes;
     seen.last_caller = event->caller;
+    seen.last_allocated = *event;
     pthread_mutex_unlock(&seen.lock);
 }
 
@@ -65,6 +67,7 @@ static inline void on_freed(const struct ali_event *event, void *arg)
     seen.freed++;
     seen.last_freed_size = event->size;
     seen.last_caller = event->caller;
+    seen.last_freed = *event;
     pthread_mutex_unlock(&seen.lock);
 }
 
