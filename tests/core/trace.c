@@ -95,7 +95,8 @@ static void trace_when_the_file_exists_is_refused(void **state)
     assert_null(second);
 }
 
-/* Every call in turn but unmapping, which does not fail: what was written until then is there, and nothing is left mapped. */
+/* Every call in turn but unmapping, which does not fail: what was written until then is there, and
+ * nothing is left mapped. */
 static void trace_when_any_call_fails_ends_cleanly(void **state)
 {
     int64_t mapped = 0;
