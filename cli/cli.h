@@ -11,6 +11,7 @@
 enum exit_status {
     EXIT_GOOD = 0,
     EXIT_FINDING = 1,
+    EXIT_BUGS = 23, /* the program has faults */
     EXIT_USAGE = 2,
     EXIT_OURS = 125, /* allot failed */
     EXIT_CANNOT_RUN = 126,
@@ -30,9 +31,17 @@ int verb_run(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
 int verb_replay(int argc, char **argv);
 int verb_replay_worker(int argc, char **argv); /* not for people: what replay starts */
+int verb_oom(int argc, char **argv);
 void run_usage(FILE *to);
+void oom_usage(FILE *to);
 void replay_usage(FILE *to);
 void doctor_usage(FILE *to);
+
+/* --- run.c --------------------------------------------------------------------------------- */
+
+/* Finds the program, and sets LD_PRELOAD so that it will run on the drop-in. An enum exit_status;
+ * what is wrong was said. */
+int prepare_program(const char *verb, const char *name, char *path, size_t bytes);
 
 /* --- words.c ------------------------------------------------------------------------------- */
 
@@ -42,6 +51,9 @@ const char *nearest_word(const char *given, const char *const *words, size_t cou
 
 /* Index of a word of `length` bytes among words separated by '|', -1 when it is none. */
 int word_index(const char *words, const char *word, size_t length);
+
+/* Writes a string with its quotes. */
+void json_string(FILE *to, const char *s);
 
 /* --- library.c ----------------------------------------------------------------------------- */
 

@@ -105,28 +105,14 @@ static void print_finding(const struct check *check, const struct finding *f)
         print_wrapped(f->why, 32);
 }
 
-static void json_string(const char *s)
-{
-    putchar('"');
-    for (; *s != '\0'; s++) {
-        if (*s == '"' || *s == '\\')
-            printf("\\%c", *s);
-        else if ((unsigned char)*s < ' ')
-            printf("\\u%04x", (unsigned)(unsigned char)*s);
-        else
-            putchar(*s);
-    }
-    putchar('"');
-}
-
 static void json_finding(const struct check *check, const struct finding *f, bool first)
 {
     printf("%s\n    {\"check\": ", first ? "" : ",");
-    json_string(check->key);
+    json_string(stdout, check->key);
     printf(", \"verdict\": \"%s\", \"value\": ", verdict_names[f->verdict]);
-    json_string(f->value);
+    json_string(stdout, f->value);
     printf(", \"why\": ");
-    json_string(f->why);
+    json_string(stdout, f->why);
     putchar('}');
 }
 

@@ -14,6 +14,7 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"run", verb_run, run_usage, "run a program on Allot's malloc"},
+    {"oom", verb_oom, oom_usage, "run a program again and again, each time without some memory"},
     {"replay", verb_replay, replay_usage, "run a trace on any allocator, with times and memory"},
     {"doctor", verb_doctor, doctor_usage,
      "say what works on this machine, and why the rest does not"},

@@ -335,20 +335,6 @@ static void print_table(struct options *o, const struct plan *plan)
     }
 }
 
-static void json_string(FILE *to, const char *s)
-{
-    fputc('"', to);
-    for (; *s != '\0'; s++) {
-        if (*s == '"' || *s == '\\')
-            fprintf(to, "\\%c", *s);
-        else if ((unsigned char)*s < 32)
-            fprintf(to, "\\u%04x", *s);
-        else
-            fputc(*s, to);
-    }
-    fputc('"', to);
-}
-
 static int write_json(struct options *o, const struct trace_file *file, const struct plan *plan)
 {
     FILE *to = strcmp(o->json, "-") == 0 ? stdout : fopen(o->json, "w");

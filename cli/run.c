@@ -307,25 +307,25 @@ static int take_flags(struct setting *s, char **argv, int *at)
 
 /* --- the program --------------------------------------------------------------------------- */
 
-static int set_preload(void)
+static int set_preload(const char *verb)
 {
     const char *before = getenv("LD_PRELOAD");
     char path[PATH_BYTES * 4];
     size_t used;
 
     if (!find_drop_in(path, sizeof path)) {
-        complain("run", "liballot-malloc.so is missing; looked for\n%s", path);
+        complain(verb, "liballot-malloc.so is missing; looked for\n%s", path);
         return EXIT_OURS;
     }
     if (strpbrk(path, ": \t") != NULL) {
-        complain("run", "%s: the loader takes no path with a space or ':'", path);
+        complain(verb, "%s: the loader takes no path with a space or ':'", path);
         return EXIT_OURS;
     }
     used = strlen(path);
     if (before != NULL && before[0] != '\0')
         snprintf(path + used, sizeof path - used, ":%s", before);
     if (setenv("LD_PRELOAD", path, 1) != 0) {
-        complain("run", "%s", strerror(errno));
+        complain(verb, "%s", strerror(errno));
         return EXIT_OURS;
     }
     return EXIT_GOOD;
@@ -344,23 +344,23 @@ static const char *why_not_run(const char *name)
                               : "cannot be run: no permission to execute it";
 }
 
-static int check_program(const char *name, char *path, size_t bytes)
+int prepare_program(const char *verb, const char *name, char *path, size_t bytes)
 {
     int status = find_program(name, path, bytes);
     const char *obstacle;
 
     if (status == EXIT_NOT_FOUND)
-        complain("run", "%s: not found", name);
+        complain(verb, "%s: not found", name);
     else if (status == EXIT_CANNOT_RUN)
-        complain("run", "%s: %s", name, why_not_run(name));
+        complain(verb, "%s: %s", name, why_not_run(name));
     if (status != EXIT_GOOD)
         return status;
     obstacle = preload_obstacle(path);
     if (obstacle != NULL) {
-        complain("run", "%s: %s", path, obstacle);
+        complain(verb, "%s: %s", path, obstacle);
         return EXIT_OURS;
     }
-    return EXIT_GOOD;
+    return set_preload(verb);
 }
 
 int verb_run(int argc, char **argv)
@@ -381,9 +381,7 @@ int verb_run(int argc, char **argv)
         run_usage(stderr);
         return EXIT_USAGE;
     }
-    status = check_program(argv[at], path, sizeof path);
-    if (status == EXIT_GOOD)
-        status = set_preload();
+    status = prepare_program("run", argv[at], path, sizeof path);
     if (status != EXIT_GOOD)
         return status;
     if (setting.used > 0 && setenv("ALLOT", setting.text, 1) != 0) {

@@ -62,3 +62,17 @@ int word_index(const char *words, const char *word, size_t length)
         words += n + 1;
     }
 }
+
+void json_string(FILE *to, const char *s)
+{
+    fputc('"', to);
+    for (; *s != '\0'; s++) {
+        if (*s == '"' || *s == '\\')
+            fprintf(to, "\\%c", *s);
+        else if ((unsigned char)*s < 32)
+            fprintf(to, "\\u%04x", *s);
+        else
+            fputc(*s, to);
+    }
+    fputc('"', to);
+}

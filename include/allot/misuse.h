@@ -20,7 +20,11 @@ enum allot_misuse_kind {
     ALLOT_MISUSE_SIZE_OVERFLOW,       /* count times size does not fit: told only to a handler */
     ALLOT_MISUSE_HEAP_OVERFLOW,       /* a canary was overwritten (harden=canary) */
     ALLOT_MISUSE_WRITE_AFTER_FREE,    /* a freed object was written (harden=uaf) */
-    ALLOT_MISUSE_INVALID_HEAP         /* a destroyed or foreign heap object */
+    ALLOT_MISUSE_INVALID_HEAP,        /* a destroyed or foreign heap object */
+    ALLOT_MISUSE_STALE_MARK,          /* rewind to a mark that was rewound past already */
+    ALLOT_MISUSE_OUT_OF_ORDER,        /* a pop that is not of the object pushed last */
+    ALLOT_MISUSE_WRONG_THREAD,        /* an allocator of one thread, used by another */
+    ALLOT_MISUSE_INVALID_REGION       /* a region that was released, or cannot do this now */
 };
 
 /* What the pointer points into. */

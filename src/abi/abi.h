@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "allot/stats.h"
+#include "check/check.h"
 #include "heap/heap.h"
 #include "profile/profile.h"
 

@@ -16,7 +16,11 @@ __attribute__((constructor(101))) void ali_abi_start(void)
     ali_heap_start();
     ali_exit_stats_start();
     ali_deepbind_start();
-    if (ali_options.trace_path[0] != '\0' && ali_abi_serves_program())
+    if ((ali_options.trace_path[0] != '\0' || ali_options.fail_at != 0 ||
+         ali_options.fail_path[0] != '\0') &&
+        ali_abi_serves_program()) {
         ali_process_trace_start();
+        ali_fail_start();
+    }
     errno = saved;
 }

@@ -9,6 +9,7 @@
 
 enum ali_opt_misuse { ALI_MISUSE_ABORT, ALI_MISUSE_REPORT };
 enum ali_opt_huge { ALI_HUGE_NEVER, ALI_HUGE_AUTO, ALI_HUGE_ALWAYS };
+enum ali_opt_fail { ALI_FAIL_ONCE, ALI_FAIL_ON };
 enum ali_opt_stats { ALI_STATS_OFF, ALI_STATS_TEXT, ALI_STATS_JSON };
 
 /* Bits of ali_options.harden. */
@@ -25,16 +26,19 @@ enum ali_harden {
 };
 
 struct ali_options {
-    uint64_t limit_bytes;       /* limit=   bytes of spans in use, 0 none: then NULL */
-    uint64_t purge_delay_ms;    /* purge=   how long unused memory is kept, ms */
-    uint64_t dirty_max_bytes;   /* dirty=   unused memory kept whatever is live */
-    uint64_t quarantine_bytes;  /* quarantine= */
-    uint32_t harden;            /* harden=canary+zero+... | all | none */
-    enum ali_opt_misuse misuse; /* misuse=abort|report */
-    enum ali_opt_huge huge;     /* huge=never|auto|always */
-    enum ali_opt_stats stats;   /* stats=off|text|json */
-    char stats_path[256];       /* stats_out= file instead of stderr, %p and %e expanded */
-    char trace_path[256];       /* trace= file to be written, the same; empty: none */
+    uint64_t limit_bytes;        /* limit=   bytes of spans in use, 0 none: then NULL */
+    uint64_t purge_delay_ms;     /* purge=   how long unused memory is kept, ms */
+    uint64_t dirty_max_bytes;    /* dirty=   unused memory kept whatever is live */
+    uint64_t quarantine_bytes;   /* quarantine= */
+    uint64_t fail_at;            /* fail=    number of the allocation to be refused, 0 none */
+    uint32_t harden;             /* harden=canary+zero+... | all | none */
+    enum ali_opt_misuse misuse;  /* misuse=abort|report */
+    enum ali_opt_huge huge;      /* huge=never|auto|always */
+    enum ali_opt_stats stats;    /* stats=off|text|json */
+    enum ali_opt_fail fail_mode; /* fail_mode=once|on */
+    char stats_path[256];        /* stats_out= file instead of stderr, %p and %e expanded */
+    char trace_path[256];        /* trace= file to be written, the same; empty: none */
+    char fail_path[256];         /* fail_out= the same */
 };
 
 extern struct ali_options ali_options;

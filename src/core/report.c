@@ -36,6 +36,10 @@ const char *ali_misuse_kind_name(enum allot_misuse_kind kind)
         [ALLOT_MISUSE_HEAP_OVERFLOW] = "heap-overflow",
         [ALLOT_MISUSE_WRITE_AFTER_FREE] = "write-after-free",
         [ALLOT_MISUSE_INVALID_HEAP] = "invalid-heap",
+        [ALLOT_MISUSE_STALE_MARK] = "stale-mark",
+        [ALLOT_MISUSE_OUT_OF_ORDER] = "out-of-order",
+        [ALLOT_MISUSE_WRONG_THREAD] = "wrong-thread",
+        [ALLOT_MISUSE_INVALID_REGION] = "invalid-region",
     };
 
     if ((size_t)kind >= ALI_ARRAY_COUNT(names) || names[kind] == NULL)
@@ -172,22 +176,22 @@ static void text_expectation(struct ali_text *t, const struct allot_misuse *m)
     ali_text_char(t, '\n');
 }
 
-static void text_frames(struct ali_text *t, const struct allot_misuse *m)
+void ali_report_frames_text(struct ali_text *t, const uintptr_t *frames, size_t count)
 {
-    for (size_t i = 0; i < m->frame_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         char module[PROGRAM_BYTES];
         uintptr_t base;
 
         ali_text_str(t, "    #");
         ali_text_u64(t, i);
         ali_text_char(t, ' ');
-        ali_text_hex(t, m->frames[i]);
+        ali_text_hex(t, frames[i]);
         /* The address returned to may be the first of another function: the call is before it. */
-        if (ali_os_module((const void *)(m->frames[i] - 1), module, sizeof module, &base)) {
+        if (ali_os_module((const void *)(frames[i] - 1), module, sizeof module, &base)) {
             ali_text_char(t, ' ');
             ali_text_str(t, base_name(module));
             ali_text_char(t, '+');
-            ali_text_hex(t, m->frames[i] - base);
+            ali_text_hex(t, frames[i] - base);
         }
         ali_text_char(t, '\n');
     }
@@ -209,7 +213,7 @@ static void text_record(struct ali_text *t, const struct allot_misuse *m)
     text_expectation(t, m);
     if (m->frame_count > 0)
         ali_text_str(t, "  called from\n");
-    text_frames(t, m);
+    ali_report_frames_text(t, m->frames, m->frame_count);
 }
 
 size_t allot_misuse_text(const struct allot_misuse *misuse, char *buffer, size_t bytes)
@@ -258,26 +262,24 @@ static bool same_module(const void *a, const void *b)
 
 /* The caller of the public call comes first. A walk that does not meet it went over our own frames
  * by the frame pointers of others: then what is ours is dropped and the caller put in front. */
-static void fill_frames(struct allot_misuse *m, const void *caller)
+size_t ali_report_frames(uintptr_t *frames, size_t max, const void *caller)
 {
-    size_t max = ALI_ARRAY_COUNT(m->frames);
-    size_t found = ali_os_backtrace(m->frames, max);
+    size_t found = ali_os_backtrace(frames, max);
     size_t from = 0;
 
-    while (from < found && m->frames[from] != (uintptr_t)caller)
+    while (from < found && frames[from] != (uintptr_t)caller)
         from++;
     if (from < found) {
-        memmove(m->frames, m->frames + from, (found - from) * sizeof m->frames[0]);
-        m->frame_count = found - from;
-        return;
+        memmove(frames, frames + from, (found - from) * sizeof frames[0]);
+        return found - from;
     }
     for (from = 0; from < found; from++)
-        if (!same_module((const void *)m->frames[from], (const void *)ali_report_misuse))
+        if (!same_module((const void *)frames[from], (const void *)ali_report_misuse))
             break;
     found = ali_min(found - from, max - 1);
-    memmove(m->frames + 1, m->frames + from, found * sizeof m->frames[0]);
-    m->frames[0] = (uintptr_t)caller;
-    m->frame_count = found + 1;
+    memmove(frames + 1, frames + from, found * sizeof frames[0]);
+    frames[0] = (uintptr_t)caller;
+    return found + 1;
 }
 
 /* --- the way out --------------------------------------------------------------------------- */
@@ -315,7 +317,7 @@ static void report(struct allot_misuse *m, const void *caller)
         return;
     atomic_fetch_add_explicit(&report_count, 1, memory_order_relaxed);
     fill_place(m);
-    fill_frames(m, caller);
+    m->frame_count = ali_report_frames(m->frames, ALI_ARRAY_COUNT(m->frames), caller);
     if (handled) {
         handler(m, arg);
         return;

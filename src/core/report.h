@@ -13,6 +13,13 @@
  * `caller` is the return address of the public call. */
 void ali_report_misuse(struct allot_misuse *m, const void *caller);
 
+/* The call stack from the public call outwards, whose return address is `caller` and comes first;
+ * at most max, which is at least 1. The count. */
+size_t ali_report_frames(uintptr_t *frames, size_t max, const void *caller);
+
+/* One line a frame: its number, the address, module and offset. */
+void ali_report_frames_text(struct ali_text *t, const uintptr_t *frames, size_t count);
+
 /* Misuses since start, also those that a handler took. */
 uint64_t ali_misuse_count(void);
 
