@@ -2,6 +2,7 @@
 #ifndef ALLOT_ALLOT_H
 #define ALLOT_ALLOT_H
 
+#include <allot/alloc.h>
 #include <allot/base.h>
 #include <allot/heap.h>
 #include <allot/misuse.h>

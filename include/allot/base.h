@@ -29,7 +29,8 @@ enum allot_layer {
     ALLOT_LAYER_SPAN,
     ALLOT_LAYER_HEAP,
     ALLOT_LAYER_REGION,
-    ALLOT_LAYER_PROGRAM /* the request itself: too large, overflow, bad alignment */
+    ALLOT_LAYER_PROGRAM,  /* the request itself: too large, overflow, bad alignment */
+    ALLOT_LAYER_DECORATOR /* an allocator over an allocator (allot/decorate.h) */
 };
 
 /* Why it failed. */
@@ -44,7 +45,9 @@ enum allot_cause {
     ALLOT_CAUSE_OVERCOMMIT,    /* the kernel refuses the commitment */
     ALLOT_CAUSE_LOCKED_LIMIT,  /* RLIMIT_MEMLOCK */
     ALLOT_CAUSE_INJECTED,      /* a test made it fail */
-    ALLOT_CAUSE_OS             /* other; see os_error */
+    ALLOT_CAUSE_OS,            /* other; see os_error */
+    ALLOT_CAUSE_EXHAUSTED,     /* a fixed buffer or a fixed number of objects is used up */
+    ALLOT_CAUSE_UNSUPPORTED    /* the allocator does not do this (allot_allocator_caps) */
 };
 
 struct allot_error {

@@ -88,6 +88,8 @@ static const char *layer_text(enum allot_layer layer)
         return "region";
     case ALLOT_LAYER_PROGRAM:
         return "request";
+    case ALLOT_LAYER_DECORATOR:
+        return "decorator";
     case ALLOT_LAYER_NONE:
     default:
         return NULL;
@@ -119,6 +121,10 @@ static const char *cause_text(enum allot_cause cause)
         return "a test made it fail";
     case ALLOT_CAUSE_OS:
         return "the system refused";
+    case ALLOT_CAUSE_EXHAUSTED:
+        return "a fixed buffer or a fixed number of objects is used up";
+    case ALLOT_CAUSE_UNSUPPORTED:
+        return "the allocator does not do this";
     default:
         return "unknown cause";
     }
