@@ -36,6 +36,11 @@ typedef uint32_t allot_how;
 #define ALLOT_ALIGN_DEFAULT 4u
 #define ALLOT_ALIGN_MAX ((size_t)1 << 30)
 
+/* The alignment of a how-word, in bytes.
+ *
+ * Returns: a power of two; never fails.
+ * Threads: safe.   Signals: safe.
+ * Cost:    O(1). */
 static inline size_t allot_how_align(allot_how how)
 {
     return (size_t)1 << (how & ALLOT_HOW_ALIGN_BITS);
@@ -106,7 +111,8 @@ struct allot_allocator_ops {
     void *(*remap)(allot_allocator *a, void *p, size_t old_size, size_t new_size, allot_how how,
                    const void *caller);
     void (*free)(allot_allocator *a, void *p, size_t size, allot_how how, const void *caller);
-    /* Bytes that may be used of a live object, at least its size. Optional: its size. */
+    /* Bytes that may be used of a live object, at least its size. With ALLOT_CAP_CHECKED 0 for
+     * what is no such object, and no report. Optional: its size. */
     size_t (*usable)(allot_allocator *a, const void *p, size_t size, allot_how how);
     /* Whether p lies in memory of this allocator: 1, 0, or -1 for not known. Optional: -1. */
     int (*owns)(allot_allocator *a, const void *p);
@@ -323,7 +329,8 @@ ALLOT_API const char *allot_allocator_kind(allot_allocator *a);
 
 /* Bytes that may be used of a live object.
  *
- * Returns: at least size; 0 for NULL.
+ * Returns: at least size; 0 for NULL, and where frees are checked (ALLOT_CAP_CHECKED) for what is
+ *          no live object of this size.
  * Require: size is its size, or ALLOT_SIZE_UNKNOWN with ALLOT_CAP_UNSIZED.
  * Threads: as the allocator.   Signals: not safe.
  * Failure: none.
@@ -400,9 +407,10 @@ ALLOT_API void *allot_malloc(size_t size) ALLOT_NEW_LIKE ALLOT_SIZE_IS(1)
 ALLOT_API void *allot_calloc(size_t count, size_t size) ALLOT_NEW_LIKE ALLOT_SIZE_IS(1, 2)
     ALLOT_FREED_BY(allot_free, 1);
 
-/* Aligned to `align`, a power of two up to ALLOT_ALIGN_MAX.
+/* Aligned to `align`.
  *
  * Returns: uninitialised memory, or NULL.
+ * Require: align is a power of two up to ALLOT_ALIGN_MAX.
  * Threads: safe.   Signals: not safe.
  * Failure: as allot_malloc; EINVAL for a bad alignment.
  * Cost:    O(1). */
@@ -468,7 +476,12 @@ ALLOT_API void *allot_memdup(const void *p, size_t size) ALLOT_NEW_LIKE ALLOT_SI
 
 /* --- arithmetic that cannot overflow silently ---------------------------------------------- */
 
-/* *product = a * b; false, and *product SIZE_MAX, when it overflows. */
+/* *product = a * b.
+ *
+ * Returns: true; false, and *product SIZE_MAX, when it overflows.
+ * Threads: safe.   Signals: safe.
+ * Failure: as told.
+ * Cost:    O(1). */
 static inline ALLOT_MUST_USE bool allot_mul(size_t a, size_t b, size_t *product)
 {
     if (!__builtin_mul_overflow(a, b, product))
@@ -477,7 +490,12 @@ static inline ALLOT_MUST_USE bool allot_mul(size_t a, size_t b, size_t *product)
     return false;
 }
 
-/* *sum = a + b; false, and *sum SIZE_MAX, when it overflows. */
+/* *sum = a + b.
+ *
+ * Returns: true; false, and *sum SIZE_MAX, when it overflows.
+ * Threads: safe.   Signals: safe.
+ * Failure: as told.
+ * Cost:    O(1). */
 static inline ALLOT_MUST_USE bool allot_add(size_t a, size_t b, size_t *sum)
 {
     if (!__builtin_add_overflow(a, b, sum))
@@ -486,8 +504,12 @@ static inline ALLOT_MUST_USE bool allot_add(size_t a, size_t b, size_t *sum)
     return false;
 }
 
-/* Bytes of a struct with n elements of element_bytes from offset on; SIZE_MAX on overflow, which
- * no allocator serves. */
+/* Bytes of a struct with n elements of element_bytes from offset on.
+ *
+ * Returns: at least struct_bytes; SIZE_MAX, which no allocator serves, on overflow.
+ * Threads: safe.   Signals: safe.
+ * Failure: as told.
+ * Cost:    O(1). */
 static inline size_t allot_flex_bytes(size_t offset, size_t element_bytes, size_t n,
                                       size_t struct_bytes)
 {

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "allot/alloc.h"
 #include "base/base.h"
 #include "plat/plat.h"
 
@@ -63,6 +64,13 @@ enum allot_cause ali_error_cause(int os_error, size_t bytes)
 void ali_error_set_os(enum allot_layer layer, int os_error, size_t bytes)
 {
     ali_error_set(layer, ali_error_cause(os_error, bytes), os_error);
+}
+
+void *allot_fail(enum allot_layer layer, enum allot_cause cause, int os_error)
+{
+    ali_error_set(layer, cause, os_error);
+    errno = cause == ALLOT_CAUSE_BAD_ALIGNMENT ? EINVAL : ENOMEM;
+    return NULL;
 }
 
 struct allot_error allot_last_error(void)

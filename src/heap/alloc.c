@@ -34,6 +34,21 @@ const char *ali_call_name(enum ali_call call)
         [ALI_CALL_HEAP_SET_LIMIT] = "allot_heap_set_limit",
         [ALI_CALL_HEAP_NAME] = "allot_heap_name",
         [ALI_CALL_HEAP_WALK] = "allot_heap_walk",
+        [ALI_CALL_NEW_OBJECT] = "allot_new",
+        [ALI_CALL_RESIZE_OBJECT] = "allot_resize",
+        [ALI_CALL_DELETE_OBJECT] = "allot_delete",
+        [ALI_CALL_ALLOCATOR_STATS] = "allot_allocator_stats_get",
+        [ALI_CALL_ALLOCATOR_VISIT] = "allot_allocator_visit",
+        [ALI_CALL_ALLOT_MALLOC] = "allot_malloc",
+        [ALI_CALL_ALLOT_CALLOC] = "allot_calloc",
+        [ALI_CALL_ALLOT_MALLOC_ALIGNED] = "allot_malloc_aligned",
+        [ALI_CALL_ALLOT_REALLOC] = "allot_realloc",
+        [ALI_CALL_ALLOT_REALLOCARRAY] = "allot_reallocarray",
+        [ALI_CALL_ALLOT_FREE] = "allot_free",
+        [ALI_CALL_ALLOT_USABLE] = "allot_usable",
+        [ALI_CALL_ALLOT_STRDUP] = "allot_strdup",
+        [ALI_CALL_ALLOT_STRNDUP] = "allot_strndup",
+        [ALI_CALL_ALLOT_MEMDUP] = "allot_memdup",
     };
 
     return call < ALI_CALL_COUNT ? names[call] : "allot";

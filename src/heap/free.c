@@ -245,29 +245,34 @@ bool ali_claim_fits(const struct ali_found *f, size_t size, size_t align)
     return ali_class_of(asked) == f->slab->class_index;
 }
 
+bool ali_claim_check(const struct ali_found *f, size_t size_bytes, size_t align, enum ali_call call,
+                     const void *caller)
+{
+    size_t truth = ali_watch_size(f);
+
+    if (align != 0 && !ali_is_aligned(f->block, align)) {
+        ali_heap_blame_claim(f->block, align, (size_t)1 << ali_low_bit((uintptr_t)f->block),
+                             "wrong alignment", call, caller);
+        return false;
+    }
+    if (size_bytes != SIZE_MAX && !ali_claim_fits(f, size_bytes, align)) {
+        ali_heap_blame_claim(f->block, size_bytes, truth, "wrong size", call, caller);
+        return false;
+    }
+    return true;
+}
+
 void ali_heap_free_claimed(void *p, size_t size_bytes, size_t align, enum ali_call call,
                            const void *caller)
 {
     struct ali_found found;
-    size_t truth;
 
     if (p == NULL)
         return;
-    if (!ali_find_live(p, &found)) {
+    if (!ali_find_live(p, &found))
         ali_heap_blame(ALLOT_MISUSE_INVALID_FREE, p, call, caller);
-        return;
-    }
-    truth = ali_watch_size(&found);
-    if (align != 0 && !ali_is_aligned(p, align)) {
-        ali_heap_blame_claim(p, align, (size_t)1 << ali_low_bit((uintptr_t)p), "wrong alignment",
-                             call, caller);
-        return;
-    }
-    if (size_bytes != SIZE_MAX && !ali_claim_fits(&found, size_bytes, align)) {
-        ali_heap_blame_claim(p, size_bytes, truth, "wrong size", call, caller);
-        return;
-    }
-    ali_heap_free_found(&found, call, caller);
+    else if (ali_claim_check(&found, size_bytes, align, call, caller))
+        ali_heap_free_found(&found, call, caller);
 }
 
 size_t ali_heap_usable(const void *p, enum ali_call call, const void *caller)

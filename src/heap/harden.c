@@ -173,7 +173,7 @@ static void wipe(char *p, size_t bytes)
 
 /* --- the seal ----------------------------------------------------------------------------- */
 
-#define CALL_BITS 5
+#define CALL_BITS 6
 #define INFO_BITS 29
 #define INFO_MASK ((UINT64_C(1) << INFO_BITS) - 1)
 _Static_assert(ALI_CALL_COUNT <= 1 << CALL_BITS, "a call fits the seal");

@@ -37,6 +37,21 @@ enum ali_call {
     ALI_CALL_HEAP_SET_LIMIT,
     ALI_CALL_HEAP_NAME,
     ALI_CALL_HEAP_WALK,
+    ALI_CALL_NEW_OBJECT, /* of allot/alloc.h from here on */
+    ALI_CALL_RESIZE_OBJECT,
+    ALI_CALL_DELETE_OBJECT,
+    ALI_CALL_ALLOCATOR_STATS,
+    ALI_CALL_ALLOCATOR_VISIT,
+    ALI_CALL_ALLOT_MALLOC,
+    ALI_CALL_ALLOT_CALLOC,
+    ALI_CALL_ALLOT_MALLOC_ALIGNED,
+    ALI_CALL_ALLOT_REALLOC,
+    ALI_CALL_ALLOT_REALLOCARRAY,
+    ALI_CALL_ALLOT_FREE,
+    ALI_CALL_ALLOT_USABLE,
+    ALI_CALL_ALLOT_STRDUP,
+    ALI_CALL_ALLOT_STRNDUP,
+    ALI_CALL_ALLOT_MEMDUP,
     ALI_CALL_COUNT
 };
 
@@ -66,6 +81,9 @@ void *ali_heap_aligned(size_t size, size_t align, enum ali_call call, const void
 /* p not NULL and size not 0 have been dealt with by the caller as its own standard says; here size
  * 0 is like 1. NULL leaves the block as it was. */
 void *ali_heap_realloc(void *p, size_t size, enum ali_call call, const void *caller);
+
+/* The same for *p: 0, or -ENOMEM, or -EINVAL for a bad pointer, which is reported. */
+int ali_heap_renew(void **p, size_t size, enum ali_call call, const void *caller);
 
 /* Usable bytes of a live block; a bad pointer is reported and gives 0. */
 size_t ali_heap_usable(const void *p, enum ali_call call, const void *caller);

@@ -91,6 +91,10 @@ const struct ali_slab *ali_find_plain(const void *p);
 struct allot_heap *ali_found_heap(const struct ali_found *found);
 /* Whether a request of `size` bytes would have been given a block like this one. */
 bool ali_claim_fits(const struct ali_found *found, size_t size, size_t align);
+/* What a call tells of a live block: size_bytes SIZE_MAX when not told, align 0 when not told.
+ * False: it is not true, which was reported. */
+bool ali_claim_check(const struct ali_found *found, size_t size_bytes, size_t align,
+                     enum ali_call call, const void *caller);
 /* Ends the life of a HELD block: its place may be handed out again. */
 void ali_heap_free_held(struct ali_found *found);
 /* Frees a block that ali_find_live has found. */
@@ -112,6 +116,11 @@ void ali_heap_blame_content(enum allot_misuse_kind kind, const struct ali_found 
 /* True when the address was in a heap object that was destroyed, and nothing has come there since.
  */
 bool ali_heap_was_destroyed_at(const void *p);
+/* The heap of a live block, the default one for blocks that are inaccessible. */
+struct allot_heap *ali_heap_of_found(const struct ali_found *found);
+/* A live block of this heap; anything else is reported. */
+bool ali_heap_find_own(allot_heap *heap, const void *p, struct ali_found *found,
+                       enum allot_misuse_kind kind, enum ali_call call, const void *caller);
 
 /* --- large.c */
 void *ali_large_alloc(struct ali_block *b, const struct ali_request *request);
@@ -119,13 +128,23 @@ void *ali_large_alloc(struct ali_block *b, const struct ali_request *request);
 void *ali_large_alloc_kept(struct ali_block *b, size_t size);
 void ali_large_free(struct ali_span *span, enum ali_call call, const void *caller);
 void ali_large_release(struct ali_span *span); /* nobody's any more: keeps it or gives it back */
+/* Where a large block may be after its resize, and whether a limit's callback is asked. */
+enum ali_large_place {
+    ALI_LARGE_STAY, /* a question: nobody is asked for room */
+    ALI_LARGE_STAY_OR_COPY,
+    ALI_LARGE_MOVE, /* by remapping */
+};
 /* A LIVE block gets another size, in place or by remapping. False: it must be copied; else *block
  * is where it is now, or NULL: that was refused, and copying would be. */
-bool ali_large_resize(struct ali_found *found, const struct ali_request *request, void **block);
+bool ali_large_resize(struct ali_found *found, const struct ali_request *request,
+                      enum ali_large_place place, void **block);
 void ali_large_discard(struct ali_span *span);
 void ali_large_release_kept(struct ali_block *b);
 
 /* --- realloc.c */
+/* With request->zero what the block has more than it had (ali_watch_size) reads zero.
+ * In place, or false and nothing has changed. */
+bool ali_resize_found(struct ali_found *found, const struct ali_request *request);
 void *ali_realloc_found(struct allot_heap *heap, struct ali_found *found,
                         const struct ali_request *request);
 
@@ -286,6 +305,8 @@ void ali_sparse_note(struct ali_block *b, struct ali_slab *slab);
 void ali_sparse_forget(struct ali_block *b, struct ali_slab *slab);
 
 /* --- walk.c */
+bool ali_heap_visit(struct allot_heap *heap, allot_heap_visit_fn visit, void *arg);
+void ali_heap_stats(struct allot_heap *heap, struct allot_heap_stats *stats);
 /* Live blocks of a slab. */
 unsigned ali_look_live(const struct ali_look *look);
 /* Resident bytes of all spans, used or not. */

@@ -180,16 +180,19 @@ static struct ali_span *move(struct ali_span *span, size_t slices, size_t bytes)
 }
 
 /* The span that the block is in now; NULL: copy. */
-static struct ali_span *grow(struct ali_span *span, size_t slices, size_t bytes)
+static struct ali_span *grow(struct ali_span *span, size_t slices, size_t bytes, bool may_move)
 {
     if (ali_span_grow(span, slices)) {
         ali_poke(ali_large_of(span)->bytes, bytes);
         return span;
     }
-    return ali_large_of(span)->bytes < MOVE_MIN_BYTES ? NULL : move(span, slices, bytes);
+    if (!may_move || ali_large_of(span)->bytes < MOVE_MIN_BYTES)
+        return NULL;
+    return move(span, slices, bytes);
 }
 
-static struct ali_span *resize_charged(struct ali_span *span, size_t bytes)
+static struct ali_span *resize_charged(struct ali_span *span, size_t bytes,
+                                       enum ali_large_place place)
 {
     struct allot_heap *heap = ali_large_of(span)->heap;
     size_t slices = slices_for(bytes);
@@ -198,9 +201,9 @@ static struct ali_span *resize_charged(struct ali_span *span, size_t bytes)
     struct ali_span *to;
 
     if (more != 0) {
-        if (!ali_span_is_within_limit(slices - have))
+        if (place != ALI_LARGE_STAY && !ali_span_is_within_limit(slices - have))
             ali_heap_make_room(NULL);
-        to = grow(span, slices, bytes);
+        to = grow(span, slices, bytes, place == ALI_LARGE_MOVE);
         if (to == NULL)
             ali_heap_uncharge(heap, more);
         return to;
@@ -213,7 +216,14 @@ static struct ali_span *resize_charged(struct ali_span *span, size_t bytes)
     return span;
 }
 
-bool ali_large_resize(struct ali_found *f, const struct ali_request *request, void **block)
+static bool charge(struct allot_heap *heap, size_t bytes, enum ali_large_place place)
+{
+    return place == ALI_LARGE_STAY ? ali_heap_try_charge(heap, bytes)
+                                   : ali_heap_charge(heap, NULL, bytes);
+}
+
+bool ali_large_resize(struct ali_found *f, const struct ali_request *request,
+                      enum ali_large_place place, void **block)
 {
     size_t bytes = ali_align_up(request->size, ali_os_page_bytes);
     size_t slices = slices_for(bytes);
@@ -226,7 +236,7 @@ bool ali_large_resize(struct ali_found *f, const struct ali_request *request, vo
     *block = NULL;
     if (ali_guard_slices() != 0)
         return false;
-    if (more != 0 && !ali_heap_charge(heap, NULL, more))
+    if (more != 0 && !charge(heap, more, place))
         return true;
     /* HELD while it changes: of two threads that free or resize the same block one is told. */
     if (!atomic_compare_exchange_strong_explicit(&f->large->state, &live, ALI_STATE_HELD,
@@ -236,7 +246,7 @@ bool ali_large_resize(struct ali_found *f, const struct ali_request *request, vo
         ali_heap_blame(ALLOT_MISUSE_INVALID_REALLOC, f->block, request->call, request->caller);
         return true;
     }
-    to = resize_charged(f->span, bytes);
+    to = resize_charged(f->span, bytes, place);
     atomic_store_explicit(&ali_large_of(to != NULL ? to : f->span)->state, ALI_STATE_LIVE,
                           memory_order_release);
     if (to == NULL)

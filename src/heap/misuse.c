@@ -5,7 +5,8 @@ static bool is_free_kind(enum ali_call call)
 {
     return call == ALI_CALL_FREE || call == ALI_CALL_CFREE || call == ALI_CALL_FREE_SIZED ||
            call == ALI_CALL_FREE_ALIGNED_SIZED || call == ALI_CALL_DELETE ||
-           call == ALI_CALL_DELETE_ARRAY || call == ALI_CALL_HEAP_FREE;
+           call == ALI_CALL_DELETE_ARRAY || call == ALI_CALL_HEAP_FREE ||
+           call == ALI_CALL_DELETE_OBJECT || call == ALI_CALL_ALLOT_FREE;
 }
 
 static const char *heap_name_of(const struct ali_found *f)

@@ -8,6 +8,7 @@
 #include <errno.h>
 
 struct allot_heap ali_default_heap = {
+    .base.ops = &ali_heap_ops,
     .lock = ALI_LOCK_INIT(ALI_RANK_HEAP),
     .generation = 1,
 };
@@ -69,9 +70,14 @@ static bool try_charge(struct allot_heap *h, size_t bytes)
     return true;
 }
 
+bool ali_heap_try_charge(struct allot_heap *h, size_t bytes)
+{
+    return ali_heap_is_default(h) || try_charge(h, bytes);
+}
+
 bool ali_heap_charge(struct allot_heap *h, struct ali_block *b, size_t bytes)
 {
-    if (ali_heap_is_default(h) || try_charge(h, bytes))
+    if (ali_heap_try_charge(h, bytes))
         return true;
     if (b == NULL)
         b = ali_block_for(h);
@@ -149,6 +155,7 @@ static struct allot_heap *take_heap(void)
         if (h == NULL)
             return NULL;
         memset(h, 0, sizeof *h);
+        h->base.ops = &ali_heap_ops;
         h->lock.rank = ALI_RANK_HEAP;
         h->next = atomic_load_explicit(&heaps, memory_order_relaxed);
         while (!atomic_compare_exchange_weak_explicit(&heaps, &h->next, h, memory_order_release,
@@ -376,14 +383,13 @@ void *allot_heap_aligned(allot_heap *heap, size_t size, size_t align)
     return serve(heap, &request);
 }
 
-static struct allot_heap *heap_of(const struct ali_found *f)
+struct allot_heap *ali_heap_of_found(const struct ali_found *f)
 {
     return ali_guard_is_void_block(f) ? &ali_default_heap : ali_found_heap(f);
 }
 
-/* A live block of this heap; anything else is reported. */
-static bool find_own(allot_heap *h, const void *p, struct ali_found *f, enum allot_misuse_kind kind,
-                     enum ali_call call, const void *caller)
+bool ali_heap_find_own(allot_heap *h, const void *p, struct ali_found *f,
+                       enum allot_misuse_kind kind, enum ali_call call, const void *caller)
 {
     h = ali_heap_meant(h, call, caller);
     if (h == NULL)
@@ -392,7 +398,7 @@ static bool find_own(allot_heap *h, const void *p, struct ali_found *f, enum all
         ali_heap_blame(kind, p, call, caller);
         return false;
     }
-    if (heap_of(f) != h) {
+    if (ali_heap_of_found(f) != h) {
         ali_heap_blame_claim(p, 0, 0, "a block of another heap", call, caller);
         return false;
     }
@@ -414,8 +420,8 @@ allot_status allot_heap_realloc(allot_heap *heap, void **block, size_t size)
             return -EINVAL;
         p = ali_heap_serve(heap, &request);
     } else {
-        if (!find_own(heap, *block, &found, ALLOT_MISUSE_INVALID_REALLOC, request.call,
-                      request.caller))
+        if (!ali_heap_find_own(heap, *block, &found, ALLOT_MISUSE_INVALID_REALLOC, request.call,
+                               request.caller))
             return -EINVAL;
         p = ali_realloc_found(heap == NULL ? &ali_default_heap : heap, &found, &request);
     }
@@ -430,8 +436,8 @@ void allot_heap_free(allot_heap *heap, void *block)
     const void *caller = __builtin_return_address(0);
     struct ali_found found;
 
-    if (block != NULL &&
-        find_own(heap, block, &found, ALLOT_MISUSE_INVALID_FREE, ALI_CALL_HEAP_FREE, caller))
+    if (block != NULL && ali_heap_find_own(heap, block, &found, ALLOT_MISUSE_INVALID_FREE,
+                                           ALI_CALL_HEAP_FREE, caller))
         ali_heap_free_found(&found, ALI_CALL_HEAP_FREE, caller);
 }
 
@@ -440,8 +446,8 @@ size_t allot_heap_usable(allot_heap *heap, const void *block)
     struct ali_found found;
 
     if (block == NULL ||
-        !find_own(heap, block, &found, ALLOT_MISUSE_INVALID_USABLE_SIZE, ALI_CALL_HEAP_USABLE,
-                  __builtin_return_address(0)) ||
+        !ali_heap_find_own(heap, block, &found, ALLOT_MISUSE_INVALID_USABLE_SIZE,
+                           ALI_CALL_HEAP_USABLE, __builtin_return_address(0)) ||
         !ali_harden_check(&found, false, ALI_CALL_HEAP_USABLE, __builtin_return_address(0)))
         return 0;
     return ali_watch_size(&found);
@@ -454,7 +460,7 @@ allot_heap *allot_heap_of(const void *block)
 
     if (!ali_find_live(block, &found))
         return NULL;
-    h = heap_of(&found);
+    h = ali_heap_of_found(&found);
     return h == &ali_default_heap ? NULL : h;
 }
 

@@ -2,10 +2,11 @@
 #ifndef ALI_HEAP_OBJECT_H
 #define ALI_HEAP_OBJECT_H
 
-#include "allot/heap.h"
+#include "allot/alloc.h"
 #include "heap/block.h"
 
 struct allot_heap {
+    allot_allocator base; /* must be first; constant */
     struct ali_lock lock; /* rank HEAP: parked, spans */
     _Atomic(uint32_t)
         generation; /* odd while the heap lives; the memory is never reused for else */
@@ -24,6 +25,8 @@ struct allot_heap {
 };
 
 extern struct allot_heap ali_default_heap;
+
+extern const struct allot_allocator_ops ali_heap_ops; /* allocator.c */
 
 ALI_INLINE bool ali_heap_is_default(const struct allot_heap *h)
 {
@@ -46,6 +49,8 @@ struct allot_heap *ali_heap_first(void);
  * block of the heap; NULL: the one of this thread) and the blocks that no thread has keep unused
  * was given back, and the callback was asked. That may use b. */
 bool ali_heap_charge(struct allot_heap *h, struct ali_block *b, size_t bytes);
+/* The same without giving back or asking anything; sets no error. */
+bool ali_heap_try_charge(struct allot_heap *h, size_t bytes);
 void ali_heap_uncharge(struct allot_heap *h, size_t bytes);
 
 /* Enters a span into, takes it out of, the list of a heap object. No-ops for the default heap. */

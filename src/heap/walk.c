@@ -94,12 +94,17 @@ static bool visit_span(struct ali_span *span, void *arg)
     return true;
 }
 
-bool allot_heap_walk(allot_heap *heap, allot_heap_visit_fn visit, void *arg)
+bool ali_heap_visit(struct allot_heap *h, allot_heap_visit_fn visit, void *arg)
 {
     struct visit v = {.fn = visit, .arg = arg};
 
+    return ali_heap_each_span(h, visit_span, &v);
+}
+
+bool allot_heap_walk(allot_heap *heap, allot_heap_visit_fn visit, void *arg)
+{
     heap = ali_heap_meant(heap, ALI_CALL_HEAP_WALK, __builtin_return_address(0));
-    return heap != NULL && ali_heap_each_span(heap, visit_span, &v);
+    return heap != NULL && ali_heap_visit(heap, visit, arg);
 }
 
 static bool add_span(struct ali_span *span, void *arg)
@@ -126,14 +131,11 @@ static bool add_span(struct ali_span *span, void *arg)
     return true;
 }
 
-allot_status allot_heap_stats_get(allot_heap *heap, struct allot_heap_stats *stats)
+void ali_heap_stats(struct allot_heap *heap, struct allot_heap_stats *stats)
 {
     struct ali_span_stats spans;
 
     memset(stats, 0, sizeof *stats);
-    heap = ali_heap_meant(heap, ALI_CALL_HEAP_STATS, __builtin_return_address(0));
-    if (heap == NULL)
-        return -EINVAL;
     ali_heap_each_span(heap, add_span, stats);
     stats->peak_spans_bytes = atomic_load_explicit(&heap->peak_bytes, memory_order_relaxed);
     stats->limit_bytes = atomic_load_explicit(&heap->limit_bytes, memory_order_relaxed);
@@ -142,6 +144,16 @@ allot_status allot_heap_stats_get(allot_heap *heap, struct allot_heap_stats *sta
         stats->peak_spans_bytes = spans.peak_used_bytes;
         stats->limit_bytes = spans.limit_bytes;
     }
+}
+
+allot_status allot_heap_stats_get(allot_heap *heap, struct allot_heap_stats *stats)
+{
+    heap = ali_heap_meant(heap, ALI_CALL_HEAP_STATS, __builtin_return_address(0));
+    if (heap == NULL) {
+        memset(stats, 0, sizeof *stats);
+        return -EINVAL;
+    }
+    ali_heap_stats(heap, stats);
     return 0;
 }
 
