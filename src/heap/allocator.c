@@ -139,11 +139,25 @@ static size_t heap_usable(allot_allocator *a, const void *p, size_t size, allot_
     return find_quietly(heap_of(a), p, size, how, &found) ? ali_watch_size(&found) : 0;
 }
 
+/* The first slice of a slab or large block tells what it is. */
+static bool find_around(const void *p, struct ali_found *f)
+{
+    const struct ali_span *head;
+
+    if (ali_heap_find(p, f))
+        return true;
+    if (ali_region_offset(p) >= atomic_load_explicit(&ali_region.limit_bytes, memory_order_acquire))
+        return false;
+    head = ali_span_find_head(ali_region_offset(p));
+    return head != NULL && ali_heap_find(ali_span_base(head), f) && f->large != NULL &&
+           (size_t)((const char *)p - f->block) < f->block_bytes;
+}
+
 static int heap_owns(allot_allocator *a, const void *p)
 {
     struct ali_found found;
 
-    return ali_heap_find(p, &found) && ali_heap_of_found(&found) == heap_of(a);
+    return find_around(p, &found) && ali_heap_of_found(&found) == heap_of(a);
 }
 
 static size_t heap_trim(allot_allocator *a)

@@ -29,7 +29,7 @@ struct CMUnitTest {
 
 #define print_message(...) ((void)printf(__VA_ARGS__))
 
-static jmp_buf standin_failed;
+__attribute__((weak)) jmp_buf standin_failed; /* one for all files of a test */
 
 #define fail_msg(...)                                                                              \
     do {                                                                                           \
