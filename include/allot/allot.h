@@ -4,6 +4,7 @@
 
 #include <allot/alloc.h>
 #include <allot/base.h>
+#include <allot/decorate.h>
 #include <allot/heap.h>
 #include <allot/misuse.h>
 #include <allot/stats.h>

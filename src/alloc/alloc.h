@@ -71,6 +71,31 @@ ALI_INLINE bool ali_inner_visit(allot_allocator *inner, allot_visit_fn visit, vo
     return inner->ops->visit != NULL && inner->ops->visit(inner, visit, arg);
 }
 
+struct ali_change {
+    size_t old_size;
+    size_t new_size;
+    allot_how how;
+    const void *caller;
+};
+
+/* Another size by remapping or, where the allocator cannot, by copying. 0; -ENOMEM; -EINVAL for
+ * what is no object of old_size, when the allocator knows: that was reported. *p is left alone by a
+ * failure. */
+allot_status ali_inner_move(allot_allocator *inner, void **p, const struct ali_change *change);
+
+/* False for what is no live object of the size, when the allocator knows. */
+ALI_INLINE bool ali_inner_is_live(allot_allocator *inner, const void *p, size_t size, allot_how how)
+{
+    size_t least = size == ALLOT_SIZE_UNKNOWN ? 1 : size;
+
+    return !ali_inner_can(inner, ALLOT_CAP_CHECKED) ||
+           ali_inner_usable(inner, p, size, how) >= least;
+}
+
+/* Reports what a free or resize was told wrongly. */
+void ali_blame_object(enum allot_misuse_kind kind, const char *call, const void *p,
+                      const char *detail, const void *caller);
+
 /* -ENOTSUP when it cannot. */
 allot_status ali_inner_reset(allot_allocator *inner, const void *caller);
 

@@ -78,8 +78,8 @@ void *allot_new_atleast(allot_allocator *a, size_t size, size_t *given)
 
 /* --- delete ------------------------------------------------------------------------------- */
 
-static ALI_COLD void blame(enum allot_misuse_kind kind, const char *call, const void *p,
-                           const char *detail, const void *caller)
+ALI_COLD void ali_blame_object(enum allot_misuse_kind kind, const char *call, const void *p,
+                               const char *detail, const void *caller)
 {
     struct allot_misuse m = {.kind = kind, .call = call, .pointer = p, .detail = detail};
 
@@ -91,14 +91,15 @@ static ALI_COLD void delete_odd(allot_allocator *a, void *p, size_t size, allot_
                                 const void *caller)
 {
     if (!is_how(how))
-        blame(ALLOT_MISUSE_MISMATCHED_FREE, "allot_delete_how", p, "no such how-word", caller);
+        ali_blame_object(ALLOT_MISUSE_MISMATCHED_FREE, "allot_delete_how", p, "no such how-word",
+                         caller);
     else if (size == ALLOT_SIZE_UNKNOWN && ali_inner_can(a, ALLOT_CAP_UNSIZED))
         ali_inner_free(a, p, size, how, caller);
     else
-        blame(ALLOT_MISUSE_MISMATCHED_FREE, "allot_delete", p,
-              size == ALLOT_SIZE_UNKNOWN ? "the allocator must be told the size"
-                                         : "no object is that large",
-              caller);
+        ali_blame_object(ALLOT_MISUSE_MISMATCHED_FREE, "allot_delete", p,
+                         size == ALLOT_SIZE_UNKNOWN ? "the allocator must be told the size"
+                                                    : "no object is that large",
+                         caller);
 }
 
 ALI_INLINE void delete_object(allot_allocator *a, void *p, size_t size, allot_how how,
@@ -125,23 +126,17 @@ void allot_delete_how(allot_allocator *a, void *p, size_t size, allot_how how)
 
 /* --- resize ------------------------------------------------------------------------------- */
 
-struct change {
-    size_t old_size;
-    size_t new_size;
-    allot_how how;
-    const void *caller;
-};
-
 /* What is no such object must not be copied. An allocator that remaps has reported it then. */
-static allot_status refuse_copy(allot_allocator *a, const void *p, const struct change *c)
+static allot_status refuse_copy(const allot_allocator *a, const void *p, const struct ali_change *c)
 {
     if (a->ops->remap == NULL)
-        blame(ALLOT_MISUSE_INVALID_REALLOC, "allot_resize", p, "no object of that size", c->caller);
+        ali_blame_object(ALLOT_MISUSE_INVALID_REALLOC, "allot_resize", p, "no object of that size",
+                         c->caller);
     (void)allot_fail(ALLOT_LAYER_PROGRAM, ALLOT_CAUSE_UNSUPPORTED, 0);
     return -EINVAL;
 }
 
-static allot_status copy_object(allot_allocator *a, void **p, const struct change *c)
+static allot_status copy_object(allot_allocator *a, void **p, const struct ali_change *c)
 {
     void *to;
 
@@ -156,22 +151,26 @@ static allot_status copy_object(allot_allocator *a, void **p, const struct chang
     return 0;
 }
 
-static allot_status change_object(allot_allocator *a, void **p, const struct change *c)
+allot_status ali_inner_move(allot_allocator *a, void **p, const struct ali_change *c)
 {
-    void *to;
+    void *to = ali_inner_remap(a, *p, c->old_size, c->new_size, c->how, c->caller);
 
-    if (ali_inner_resize(a, *p, c->old_size, c->new_size, c->how, c->caller))
-        return 0;
-    to = ali_inner_remap(a, *p, c->old_size, c->new_size, c->how, c->caller);
     if (to == NULL)
         return copy_object(a, p, c);
     *p = to;
     return 0;
 }
 
-static allot_status resize_object(allot_allocator *a, void **p, const struct change *c)
+static allot_status change_object(allot_allocator *a, void **p, const struct ali_change *c)
 {
-    struct change real = *c;
+    if (ali_inner_resize(a, *p, c->old_size, c->new_size, c->how, c->caller))
+        return 0;
+    return ali_inner_move(a, p, c);
+}
+
+static allot_status resize_object(allot_allocator *a, void **p, const struct ali_change *c)
+{
+    struct ali_change real = *c;
     void *fresh;
 
     if (*p == NULL) {
@@ -198,7 +197,7 @@ static allot_status resize_object(allot_allocator *a, void **p, const struct cha
 
 allot_status allot_resize(allot_allocator *a, void **p, size_t old_size, size_t new_size)
 {
-    struct change c = {old_size, new_size, PLAIN, CALLER()};
+    struct ali_change c = {old_size, new_size, PLAIN, CALLER()};
 
     return resize_object(a, p, &c);
 }
@@ -206,7 +205,7 @@ allot_status allot_resize(allot_allocator *a, void **p, size_t old_size, size_t 
 allot_status allot_resize_how(allot_allocator *a, void **p, size_t old_size, size_t new_size,
                               allot_how how)
 {
-    struct change c = {old_size, new_size, how, CALLER()};
+    struct ali_change c = {old_size, new_size, how, CALLER()};
 
     return resize_object(a, p, &c);
 }

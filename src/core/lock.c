@@ -41,12 +41,16 @@ static _Thread_local uint32_t held __attribute__((tls_model("initial-exec")));
 
 void ali_lock_rank_push(uint32_t rank)
 {
+    if (rank == ALI_RANK_NONE)
+        return;
     ali_require(rank < 32 && held >> rank == 0);
     held |= UINT32_C(1) << rank;
 }
 
 void ali_lock_rank_pop(uint32_t rank)
 {
+    if (rank == ALI_RANK_NONE)
+        return;
     ali_require(rank < 32 && (held >> rank & 1) != 0);
     held &= ~(UINT32_C(1) << rank);
 }

@@ -11,6 +11,7 @@
 #include "base/base.h"
 
 enum ali_lock_rank {
+    ALI_RANK_NONE = 0,       /* of objects that the program owns: their order is its own */
     ALI_RANK_HEAP_LIST = 1,  /* the list of heap objects */
     ALI_RANK_HEAP = 2,       /* one heap object: its blocks and spans */
     ALI_RANK_SPAN = 3,       /* the span allocator */

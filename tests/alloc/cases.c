@@ -1,5 +1,5 @@
 /* Every allocator there is. */
-#include "alloc/conform.h"
+#include "alloc/cases.h"
 
 static allot_allocator *default_heap(allot_allocator *inner)
 {
@@ -62,6 +62,27 @@ const struct conform_case conform_cases[] = {
     {"strict", strict, NULL, CONFORM_DIRECT, 0, 0, 0},
     {"strict, with slack", strict_with_slack, NULL, CONFORM_DIRECT, 0, 0, 0},
     {"strict, bare", strict_bare, NULL, CONFORM_DIRECT, 0, 0, 0},
+    {"limiter", case_limiter, case_limiter_end, CONFORM_DIRECT, 0, 0, 0},
+    {"limiter, with limits", case_limiter_with_limits, case_limiter_end, CONFORM_DIRECT, 0, 0, 0},
+    {"fallback", case_fallback, case_fallback_end, CONFORM_DIRECT, 0, 0, 0},
+    {"fallback, one silent", case_fallback_half_silent, case_fallback_end, CONFORM_DIRECT, 0, 0, 0},
+    {"fallback, tagged", case_fallback_tagged, case_fallback_end, CONFORM_DIRECT, 0, 0, 0},
+    {"segregator", case_segregator, case_segregator_end, CONFORM_DIRECT, 0, 0, 0},
+    {"segregator of trackers", case_segregator_of_trackers, case_segregator_of_trackers_end, 0, 0,
+     0, 0},
+    {"retrier", case_retrier, case_retrier_end, CONFORM_DIRECT, 0, 0, 0},
+    {"reserve", case_reserve, case_reserve_end, CONFORM_DIRECT, 0, 0, 0},
+    {"locked", case_locked, case_locked_end, CONFORM_DIRECT, 0, 0, 0},
+    {"tracker", case_tracker, case_tracker_end, CONFORM_DIRECT, 0, 0, 0},
+    {"tracker, with stacks", case_tracker_with_stacks, case_tracker_end, CONFORM_DIRECT, 0, 0, 0},
+    {"counter", case_counter, case_counter_end, CONFORM_DIRECT, 0, 0, 0},
+    {"logger", case_logger, case_logger_end, CONFORM_DIRECT, 0, 0, 0},
+    {"canary", case_canary, case_canary_end, CONFORM_DIRECT, 0, 0, 0},
+    {"canary on the heap", case_canary_on_heap, case_canary_end, 0, 0, 0, 0},
+    {"one thread", case_one_thread, case_one_thread_end, CONFORM_DIRECT, 0, 0, 0},
+    {"injector", case_injector, case_injector_end, CONFORM_DIRECT, 0, 0, 0},
+    {"stack of decorators", case_stack, case_stack_end, CONFORM_DIRECT, 0, 0, 0},
+    {"counter, limiter, one thread on the heap", case_stack_on_heap, NULL, 0, 0, 0, 0},
 };
 
 const size_t conform_case_count = ALI_ARRAY_COUNT(conform_cases);

@@ -252,7 +252,7 @@ static void family_when_used_is_a_malloc(void **state)
 static void family_when_it_cannot_loses_nothing(void **state)
 {
     volatile size_t huge = SIZE_MAX / 2;
-    void *p = NULL, *was;
+    void *p = NULL, *volatile was; /* as the compiler need not know what it is */
 
     (void)state;
     errno = 0;

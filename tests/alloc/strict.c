@@ -138,10 +138,12 @@ static struct strict_object **claimed(struct strict *s, const void *p, size_t si
     return NULL;
 }
 
+/* NULL: the last one stays. */
 static void enter(struct strict *s, const void *caller)
 {
     pthread_mutex_lock(&s->lock);
-    s->caller = caller;
+    if (caller != NULL)
+        s->caller = caller;
 }
 
 static void leave(struct strict *s)
@@ -239,7 +241,7 @@ static size_t strict_usable(allot_allocator *a, const void *p, size_t size, allo
     struct strict_object **at;
     size_t usable = size;
 
-    enter(s, s->caller);
+    enter(s, NULL);
     at = claimed(s, p, size, how);
     if (at != NULL && s->slack)
         (*at)->limit = (*at)->capacity;
@@ -254,7 +256,7 @@ static int strict_owns(allot_allocator *a, const void *p)
     struct strict *s = of(a);
     int owns = 0;
 
-    enter(s, s->caller);
+    enter(s, NULL);
     for (size_t i = 0; i < STRICT_BUCKETS && owns == 0; i++)
         for (struct strict_object *o = s->buckets[i]; o != NULL; o = o->next)
             owns |= (uintptr_t)p - (uintptr_t)o->p < o->size;
@@ -278,7 +280,7 @@ static void strict_stats(allot_allocator *a, struct allot_allocator_stats *stats
 {
     struct strict *s = of(a);
 
-    enter(s, s->caller);
+    enter(s, NULL);
     stats->live_bytes = s->live_bytes;
     stats->live_objects = s->live_objects;
     stats->peak_live_bytes = s->peak_bytes;
