@@ -14,6 +14,8 @@ static bool charge(struct allot_limiter *l, size_t bytes)
     size_t hard = ali_tally_get(&l->options.hard_bytes);
     size_t live = ali_tally_get(&l->live_bytes);
 
+    if (bytes == 0) /* also of what is over a limit that was lowered */
+        return true;
     do {
         if (hard != 0 && (live > hard || bytes > hard - live))
             return false;
