@@ -7,6 +7,7 @@
 #include <allot/decorate.h>
 #include <allot/heap.h>
 #include <allot/misuse.h>
+#include <allot/oom.h>
 #include <allot/stats.h>
 
 #endif

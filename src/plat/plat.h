@@ -77,6 +77,13 @@ void ali_os_thread_exit_arm(void *value);
 /* Registers fork handlers (any may be NULL). Once per process. */
 int ali_os_fork_hook(void (*before)(void), void (*parent)(void), void (*child)(void));
 
+/* Runs body(arg) in a forked child and waits for its end. *signal_number: what ended it, 0 when it
+ * came back from body. The child writes no core file, and is ended by SIGALRM after `seconds`, 0:
+ * never. -errno when it could not be made; then nothing has run. */
+int ali_os_in_child(void (*body)(void *arg), void *arg, unsigned seconds, int *signal_number);
+/* Zero memory that children of fork share with their parent; NULL and *error on failure. */
+void *ali_os_map_shared(size_t bytes, int *error);
+
 uint32_t ali_os_thread_id(void);
 uint32_t ali_os_process_id(void);
 

@@ -1,0 +1,382 @@
+/* The out-of-memory harness, on functions that do right and on those that leak, crash or lie. */
+#include "unit.h"
+
+#include <errno.h>
+
+#include "alloc/strict.h"
+#include "base/base.h"
+#include "heap/recorder.h"
+
+static struct allot_oom_finding last;
+static int findings;
+
+static void note(const struct allot_oom_finding *finding, void *arg)
+{
+    assert_ptr_equal(arg, &findings);
+    last = *finding;
+    findings++;
+}
+
+static allot_status run(allot_oom_fn fn, struct allot_oom_options options,
+                        struct allot_oom_report *report)
+{
+    findings = 0;
+    memset(&last, 0, sizeof last);
+    options.on_finding = note;
+    options.arg = &findings;
+    return allot_oom_run(fn, NULL, &options, report);
+}
+
+/* --- functions under test ----------------------------------------------------------------- */
+
+static int three_right(allot_allocator *a, void *arg)
+{
+    void *p = allot_new(a, 10);
+    void *q = p == NULL ? NULL : allot_new_zero(a, 20);
+
+    (void)arg;
+    if (q != NULL && allot_resize(a, &q, 20, 5000) == 0)
+        allot_delete(a, q, 5000);
+    else
+        allot_delete(a, q, 20);
+    allot_delete(a, p, 10);
+    return 0;
+}
+
+static ALI_NOINLINE void *first_object(allot_allocator *a)
+{
+    void *volatile p = allot_new(a, 10);
+
+    return p;
+}
+
+/* Loses the first when there is no second. */
+static int leaks(allot_allocator *a, void *arg)
+{
+    void *p = first_object(a);
+    void *q;
+
+    (void)arg;
+    if (p == NULL)
+        return 0;
+    q = allot_new(a, 20);
+    if (q == NULL)
+        return 0;
+    allot_delete(a, q, 20);
+    allot_delete(a, p, 10);
+    return 0;
+}
+
+static int crashes(allot_allocator *a, void *arg)
+{
+    char *volatile p = allot_new(a, 10);
+    char *volatile q = allot_new(a, 10);
+
+    (void)arg;
+    if (q == NULL) {
+        (void)signal(SIGSEGV, SIG_DFL); /* cmocka catches it */
+        (void)raise(SIGSEGV);
+    }
+    allot_delete(a, p, 10);
+    allot_delete(a, q, 10);
+    return 0;
+}
+
+static int crashes_at_once(allot_allocator *a, void *arg)
+{
+    (void)a;
+    (void)arg;
+    (void)raise(SIGKILL);
+    return 0;
+}
+
+static int exits(allot_allocator *a, void *arg)
+{
+    (void)a;
+    (void)arg;
+    _exit(3);
+}
+
+static int hangs(allot_allocator *a, void *arg)
+{
+    void *p = allot_new(a, 10);
+
+    (void)arg;
+    while (p == NULL)
+        (void)pause();
+    allot_delete(a, p, 10);
+    return 0;
+}
+
+static int lies(allot_allocator *a, void *arg)
+{
+    void *p = allot_new(a, 10);
+
+    (void)arg;
+    allot_delete(a, p, 10);
+    return p == NULL ? 7 : 0;
+}
+
+static int misuses(allot_allocator *a, void *arg)
+{
+    void *p = allot_new(a, 10);
+
+    (void)arg;
+    allot_delete(a, p == NULL ? &findings : p, 10);
+    return 0;
+}
+
+static int never_ends(allot_allocator *a, void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 1000; i++)
+        allot_delete(a, allot_new(a, 1), 1);
+    return 0;
+}
+
+/* Many stacks: one a level. */
+static ALI_NOINLINE void leak_deep(allot_allocator *a, int depth)
+{
+    void *volatile p;
+
+    if (depth == 0)
+        return;
+    leak_deep(a, depth - 1);
+    p = allot_new(a, 1);
+    (void)p;
+}
+
+/* Two of each. */
+static int leaks_everywhere(allot_allocator *a, void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 2; i++)
+        for (int depth = 1; depth < 20; depth += 1)
+            leak_deep(a, depth);
+    return 0;
+}
+
+/* --- tests -------------------------------------------------------------------------------- */
+
+static void right_function_when_run_is_found_right(void **state)
+{
+    static const enum allot_oom_mode modes[] = {ALLOT_OOM_ONCE, ALLOT_OOM_FROM};
+    struct allot_oom_report report;
+
+    (void)state;
+    for (size_t i = 0; i < ALI_ARRAY_COUNT(modes); i++)
+        for (int forks = 0; forks < 2; forks++) {
+            struct allot_oom_options options = {.mode = modes[i], .fork = forks != 0};
+
+            assert_int_equal(run(three_right, options, &report), 0);
+            assert_int_equal(report.runs, 4);
+            assert_int_equal(report.failures, 3);
+            assert_int_equal(findings, 0);
+        }
+    assert_int_equal(allot_oom_run(three_right, NULL, NULL, NULL), 0);
+}
+
+static void right_function_when_failing_at_random_is_found_right(void **state)
+{
+    const struct allot_oom_options options = {
+        .mode = ALLOT_OOM_RANDOM, .chance_million = 300000, .seed = 3};
+    struct allot_oom_report one, two;
+
+    (void)state;
+    assert_int_equal(run(three_right, options, &one), 0);
+    assert_int_equal(run(three_right, options, &two), 0);
+    assert_int_equal(one.runs, 100);
+    assert_in_range(one.failures, 20, 150);
+    assert_int_equal(one.failures, two.failures);
+}
+
+static void assert_leak(void)
+{
+    char text[8192];
+
+    assert_int_equal(findings, 1);
+    assert_int_equal(last.kind, ALLOT_OOM_LEAK);
+    assert_int_equal(last.run, 2);
+    assert_int_equal(last.objects, 1);
+    assert_int_equal(last.bytes, 10);
+    assert_true(last.leaked_count > 0 && last.failed_count > 0);
+    assert_true(last.leaked[0] - (uintptr_t)first_object < 512);
+    assert_true(last.failed[0] != last.leaked[0]);
+    assert_true(allot_oom_text(&last, text, sizeof text) > 0);
+    assert_non_null(
+        strstr(text, "allot: oom: run 2: 10 B leaked in 1 object, allocated by\n    #0 0x"));
+    assert_non_null(strstr(text, "  after an allocation had failed that was asked for by\n    #0"));
+}
+
+static void leak_when_found_is_told_by_stack(void **state)
+{
+    struct allot_oom_report report;
+
+    (void)state;
+    for (int forks = 0; forks < 2; forks++) {
+        struct allot_oom_options options = {.fork = forks != 0};
+
+        assert_int_equal(run(leaks, options, &report), -EBADMSG);
+        assert_int_equal(report.leaks, 1);
+        assert_int_equal(report.runs, 3);
+        assert_leak();
+    }
+}
+
+static size_t leaked_objects, leaked_bytes;
+
+static void add_up(const struct allot_oom_finding *finding, void *arg)
+{
+    (void)arg;
+    leaked_objects += finding->objects;
+    leaked_bytes += finding->bytes;
+}
+
+static void leaks_when_many_are_all_counted(void **state)
+{
+    struct allot_oom_options options = {
+        .mode = ALLOT_OOM_ONCE, .max_runs = 1, .on_finding = add_up};
+    struct allot_oom_report report;
+
+    (void)state;
+    leaked_objects = leaked_bytes = 0;
+    assert_int_equal(allot_oom_run(leaks_everywhere, NULL, &options, &report), -EBADMSG);
+    assert_int_equal(report.leaks, 32);
+    assert_int_equal(leaked_objects, 2 * 190 - 1);
+    assert_int_equal(leaked_bytes, 2 * 190 - 1);
+}
+
+static void crash_when_forked_is_told_with_its_signal(void **state)
+{
+    struct allot_oom_report report;
+    char text[8192];
+
+    (void)state;
+    assert_int_equal(run(crashes, (struct allot_oom_options){.fork = true}, &report), -EBADMSG);
+    assert_int_equal(report.crashes, 1);
+    assert_int_equal(last.kind, ALLOT_OOM_CRASH);
+    assert_int_equal(last.run, 2);
+    assert_int_equal(last.result, SIGSEGV);
+    assert_true(last.failed_count > 0);
+    (void)allot_oom_text(&last, text, sizeof text);
+    assert_non_null(strstr(text, "allot: oom: run 2: ended by signal 11\n"));
+    assert_int_equal(run(crashes_at_once, (struct allot_oom_options){.fork = true}, &report),
+                     -EBADMSG);
+    assert_int_equal(report.runs, 1);
+    assert_int_equal(last.failed_count, 0);
+    assert_int_equal(run(exits, (struct allot_oom_options){.fork = true}, &report), -EBADMSG);
+    assert_int_equal(last.result, SIGABRT);
+}
+
+static void hang_when_there_is_a_timeout_is_told(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        run(hangs, (struct allot_oom_options){.fork = true, .timeout_seconds = 1}, NULL), -EBADMSG);
+    assert_int_equal(last.kind, ALLOT_OOM_CRASH);
+    assert_int_equal(last.result, SIGALRM);
+}
+
+static void wrong_result_when_returned_is_told(void **state)
+{
+    char text[8192];
+
+    (void)state;
+    assert_int_equal(run(lies, (struct allot_oom_options){0}, NULL), -EBADMSG);
+    assert_int_equal(findings, 1);
+    assert_int_equal(last.kind, ALLOT_OOM_WRONG);
+    assert_int_equal(last.result, 7);
+    (void)allot_oom_text(&last, text, sizeof text);
+    assert_non_null(strstr(text, "allot: oom: run 1: the function returned 7\n"));
+}
+
+static void misuse_when_reported_is_told(void **state)
+{
+    char text[8192];
+
+    (void)state;
+    assert_int_equal(run(misuses, (struct allot_oom_options){0}, NULL), -EBADMSG);
+    assert_int_equal(findings, 1);
+    assert_int_equal(last.kind, ALLOT_OOM_MISUSE);
+    (void)allot_oom_text(&last, text, sizeof text);
+    assert_non_null(strstr(text, "allot: oom: run 1: misuse was reported\n"));
+    assert_int_equal(recorded_count, 1);
+    recorded_count = 0;
+}
+
+static void runs_when_not_enough_say_so(void **state)
+{
+    struct allot_oom_report report;
+
+    (void)state;
+    assert_int_equal(run(never_ends, (struct allot_oom_options){.max_runs = 5}, &report), -E2BIG);
+    assert_int_equal(report.runs, 5);
+}
+
+static void memory_when_all_is_done_is_back(void **state)
+{
+    struct strict inner;
+
+    (void)state;
+    strict_init(&inner);
+    (void)run(leaks, (struct allot_oom_options){.inner = &inner.base}, NULL);
+    (void)run(three_right, (struct allot_oom_options){.inner = &inner.base}, NULL);
+    assert_true(inner.allocations > 5);
+    assert_true(strict_release(&inner));
+}
+
+static void print_a_leak(void *arg)
+{
+    const int *ends = arg;
+
+    (void)dup2(ends[1], 2);
+    unit_child_require(allot_oom_run(leaks, NULL, NULL, NULL) == -EBADMSG);
+}
+
+static void findings_when_nobody_takes_them_are_on_stderr(void **state)
+{
+    char text[8192];
+    ssize_t bytes;
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    assert_true(unit_succeeded(unit_in_child(print_a_leak, ends)));
+    close(ends[1]);
+    bytes = read(ends[0], text, sizeof text - 1);
+    close(ends[0]);
+    assert_true(bytes > 0);
+    text[bytes] = '\0';
+    assert_ptr_equal(strstr(text, "allot: oom: run 2: 10 B leaked in 1 object"), text);
+}
+
+static void children_when_nobody_waits_for_them_are_an_error(void **state)
+{
+    void (*was)(int) = signal(SIGCHLD, SIG_IGN);
+
+    (void)state;
+    assert_int_equal(run(three_right, (struct allot_oom_options){.fork = true}, NULL), -ECHILD);
+    (void)signal(SIGCHLD, was);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, recorder_start, recorder_stop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(right_function_when_run_is_found_right),
+        TEST(right_function_when_failing_at_random_is_found_right),
+        TEST(leak_when_found_is_told_by_stack),
+        TEST(leaks_when_many_are_all_counted),
+        TEST(crash_when_forked_is_told_with_its_signal),
+        TEST(hang_when_there_is_a_timeout_is_told),
+        TEST(wrong_result_when_returned_is_told),
+        TEST(misuse_when_reported_is_told),
+        TEST(runs_when_not_enough_say_so),
+        TEST(memory_when_all_is_done_is_back),
+        TEST(findings_when_nobody_takes_them_are_on_stderr),
+        TEST(children_when_nobody_waits_for_them_are_an_error),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
