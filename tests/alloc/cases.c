@@ -55,6 +55,26 @@ static allot_allocator *strict_bare(allot_allocator *inner)
     return inner;
 }
 
+/* The same decorator over what can no more than must be. */
+#define OVER_BARE(create)                                                                          \
+    static allot_allocator *bare_##create(allot_allocator *inner)                                  \
+    {                                                                                              \
+        return create(strict_bare(inner));                                                         \
+    }
+
+OVER_BARE(case_limiter)
+OVER_BARE(case_fallback_tagged)
+OVER_BARE(case_segregator)
+OVER_BARE(case_retrier)
+OVER_BARE(case_reserve)
+OVER_BARE(case_locked)
+OVER_BARE(case_tracker_with_stacks)
+OVER_BARE(case_counter)
+OVER_BARE(case_logger)
+OVER_BARE(case_canary)
+OVER_BARE(case_one_thread)
+OVER_BARE(case_injector)
+
 const struct conform_case conform_cases[] = {
     {"default heap", default_heap, NULL, CONFORM_LEAF, 0, 0, 0},
     {"heap object", heap_object, heap_object_end, CONFORM_LEAF, 0, 0, 0},
@@ -83,6 +103,19 @@ const struct conform_case conform_cases[] = {
     {"injector", case_injector, case_injector_end, CONFORM_DIRECT, 0, 0, 0},
     {"stack of decorators", case_stack, case_stack_end, CONFORM_DIRECT, 0, 0, 0},
     {"counter, limiter, one thread on the heap", case_stack_on_heap, NULL, 0, 0, 0, 0},
+    {"limiter over bare", bare_case_limiter, case_limiter_end, CONFORM_DIRECT, 0, 0, 0},
+    {"fallback, tagged over bare", bare_case_fallback_tagged, case_fallback_end, CONFORM_DIRECT, 0,
+     0, 0},
+    {"segregator over bare", bare_case_segregator, case_segregator_end, CONFORM_DIRECT, 0, 0, 0},
+    {"retrier over bare", bare_case_retrier, case_retrier_end, CONFORM_DIRECT, 0, 0, 0},
+    {"reserve over bare", bare_case_reserve, case_reserve_end, CONFORM_DIRECT, 0, 0, 0},
+    {"locked over bare", bare_case_locked, case_locked_end, CONFORM_DIRECT, 0, 0, 0},
+    {"tracker over bare", bare_case_tracker_with_stacks, case_tracker_end, CONFORM_DIRECT, 0, 0, 0},
+    {"counter over bare", bare_case_counter, case_counter_end, CONFORM_DIRECT, 0, 0, 0},
+    {"logger over bare", bare_case_logger, case_logger_end, CONFORM_DIRECT, 0, 0, 0},
+    {"canary over bare", bare_case_canary, case_canary_end, CONFORM_DIRECT, 0, 0, 0},
+    {"one thread over bare", bare_case_one_thread, case_one_thread_end, CONFORM_DIRECT, 0, 0, 0},
+    {"injector over bare", bare_case_injector, case_injector_end, CONFORM_DIRECT, 0, 0, 0},
 };
 
 const size_t conform_case_count = ALI_ARRAY_COUNT(conform_cases);
