@@ -188,6 +188,53 @@ static void fallback_when_tagged_knows_by_the_tag(void **state)
     allot_fallback_release(&f);
 }
 
+static size_t none_usable(allot_allocator *a, const void *p, size_t size, allot_how how)
+{
+    (void)a;
+    (void)p;
+    (void)size;
+    (void)how;
+    return 0;
+}
+
+static void fallback_when_tagged_frees_without_sizes(void **state)
+{
+    struct strict other;
+    allot_allocator *list[] = {BASE, &other.base};
+    struct allot_fallback f;
+    uint64_t forged[4] = {0};
+    void *volatile p; /* as the compiler need not know how long it is */
+
+    (void)state;
+    strict_init(&other);
+    inner.ops.caps &= ~(uint32_t)ALLOT_CAP_OWNS;
+    inner.ops.owns = NULL;
+    other.ops.caps &= ~(uint32_t)ALLOT_CAP_OWNS;
+    other.ops.owns = NULL;
+    assert_int_equal(allot_fallback_init(&f, list, 2), 0);
+    p = allot_new(&f.base, 100);
+    assert_int_equal(allot_allocator_usable(&f.base, p, 100, 4), 100);
+    /* the tag of a list that has more */
+    memcpy(forged, (char *)p - 16, 16);
+    forged[1] |= 7;
+    allot_delete(&f.base, forged + 2, 1);
+    assert_told(ALLOT_MISUSE_INVALID_FREE, "allot_delete", forged + 2);
+    assert_true((allot_allocator_caps(&f.base) & ALLOT_CAP_UNSIZED) != 0);
+    allot_delete(&f.base, p, ALLOT_SIZE_UNKNOWN);
+    assert_int_equal(inner.live_objects, 0);
+    /* an owner that knows of no such object */
+    inner.ops.caps |= ALLOT_CAP_CHECKED;
+    inner.ops.usable = none_usable;
+    p = allot_new(&f.base, 10);
+    assert_int_equal(allot_allocator_usable(&f.base, p, 10, 4), 0);
+    allot_delete(&f.base, p, 10);
+    /* one that cannot reset, after all */
+    inner.ops.reset = NULL;
+    assert_int_equal(allot_allocator_reset(&f.base), -ENOTSUP);
+    allot_fallback_release(&f);
+    assert_true(strict_release(&other));
+}
+
 /* --- segregator --------------------------------------------------------------------------- */
 
 static void segregator_when_steps_are_wrong_is_refused(void **state)
@@ -243,6 +290,8 @@ static void segregator_when_asked_goes_by_size(void **state)
     assert_int_equal(other.live_objects, 0);
     inner.ops.owns = NULL;
     assert_int_equal(allot_allocator_owns(&s.base, &local), -1);
+    inner.ops.reset = NULL;
+    assert_int_equal(allot_allocator_reset(&s.base), -ENOTSUP);
     (void)allot_allocator_trim(&s.base);
     allot_segregator_release(&s);
     assert_true(strict_release(&other));
@@ -352,6 +401,40 @@ static void reserve_when_needed_is_given_once(void **state)
     allot_limiter_release(&limit);
 }
 
+/* Another thread that refills at the same moment, here from inside the allocation. */
+static struct allot_reserve *refilled;
+static void *(*real_alloc)(allot_allocator *a, size_t size, allot_how how, const void *caller);
+
+static void *alloc_and_refill(allot_allocator *a, size_t size, allot_how how, const void *caller)
+{
+    struct allot_reserve *r = refilled;
+
+    refilled = NULL;
+    if (r != NULL)
+        assert_int_equal(allot_reserve_refill(r), 0);
+    return real_alloc(a, size, how, caller);
+}
+
+static void reserve_when_two_refill_holds_one(void **state)
+{
+    struct allot_reserve r;
+    void *p;
+
+    (void)state;
+    assert_int_equal(allot_reserve_init(&r, BASE, 100, NULL, NULL), 0);
+    strict_fail(&inner, 1, false);
+    p = allot_new(&r.base, 10);
+    assert_false(allot_reserve_is_held(&r));
+    real_alloc = inner.ops.alloc;
+    inner.ops.alloc = alloc_and_refill;
+    refilled = &r;
+    assert_int_equal(allot_reserve_refill(&r), 0);
+    assert_true(allot_reserve_is_held(&r));
+    assert_int_equal(inner.live_objects, 2);
+    allot_delete(&r.base, p, 10);
+    allot_reserve_release(&r);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
 
 int main(void)
@@ -362,10 +445,12 @@ int main(void)
         TEST(fallback_when_lists_are_wrong_is_refused),
         TEST(fallback_when_one_fails_takes_the_next),
         TEST(fallback_when_tagged_knows_by_the_tag),
+        TEST(fallback_when_tagged_frees_without_sizes),
         TEST(segregator_when_steps_are_wrong_is_refused),
         TEST(segregator_when_asked_goes_by_size),
         TEST(retrier_when_it_fails_asks_and_tries_again),
         TEST(reserve_when_needed_is_given_once),
+        TEST(reserve_when_two_refill_holds_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

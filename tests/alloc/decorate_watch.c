@@ -232,6 +232,36 @@ static void canary_when_reset_or_freed_twice_knows(void **state)
     (void)allot_canary_release(&c);
 }
 
+/* Memory that stays readable when it is freed, of an allocator that checks nothing. */
+static void keep(allot_allocator *a, void *p, size_t size, allot_how how, const void *caller)
+{
+    (void)a;
+    (void)p;
+    (void)size;
+    (void)how;
+    (void)caller;
+}
+
+static void canary_when_freed_twice_over_what_checks_nothing_knows(void **state)
+{
+    struct allot_canary c;
+    void *volatile p; /* as the compiler need not know that it was freed */
+    void (*real_free)(allot_allocator *, void *, size_t, allot_how, const void *) = inner.ops.free;
+
+    (void)state;
+    allot_canary_init(&c, BASE);
+    p = allot_new(&c.base, 50);
+    inner.ops.free = keep;
+    allot_delete(&c.base, p, 50);
+    assert_nothing_recorded();
+    allot_delete(&c.base, p, 50);
+    assert_told(ALLOT_MISUSE_DOUBLE_FREE, "allot_delete", p);
+    assert_int_equal(recorded.place, ALLOT_PLACE_FREED_BLOCK);
+    inner.ops.free = real_free;
+    assert_int_equal(allot_canary_release(&c), 0);
+    assert_int_equal(allot_allocator_reset(BASE), 0);
+}
+
 /* --- one thread --------------------------------------------------------------------------- */
 
 static void *misuse_all(void *arg)
@@ -435,10 +465,15 @@ static void resize_when_nobody_remaps_is_told_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(scopes_when_nested_count_their_own),     TEST(logger_when_used_tells_every_call),
-        TEST(canary_when_overwritten_is_told),        TEST(canary_when_reset_or_freed_twice_knows),
-        TEST(one_thread_when_another_calls_is_told),  TEST(injector_when_planned_fails_as_told),
-        TEST(figures_when_a_free_is_wrong_stay_true), TEST(resize_when_nobody_remaps_is_told_once),
+        TEST(scopes_when_nested_count_their_own),
+        TEST(logger_when_used_tells_every_call),
+        TEST(canary_when_overwritten_is_told),
+        TEST(canary_when_reset_or_freed_twice_knows),
+        TEST(canary_when_freed_twice_over_what_checks_nothing_knows),
+        TEST(one_thread_when_another_calls_is_told),
+        TEST(injector_when_planned_fails_as_told),
+        TEST(figures_when_a_free_is_wrong_stay_true),
+        TEST(resize_when_nobody_remaps_is_told_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,19 +128,39 @@ static void text_when_made_groups_by_stack(void **state)
     assert_int_equal(allot_tracker_release(&t), 0);
 }
 
+/* A stack of another length. */
+static ALI_NOINLINE void deeper(struct allot_tracker *t, int depth)
+{
+    void *volatile p;
+
+    if (depth > 0) {
+        deeper(t, depth - 1);
+        __asm__ volatile("nop");
+        return;
+    }
+    p = allot_new(&t->base, 7);
+    (void)p;
+}
+
 static void stacks_when_kept_tell_callers_of_callers(void **state)
 {
     struct told told = {0};
     struct allot_tracker t;
+    static char text[16384];
 
     (void)state;
     init(&t, 100);
     assert_int_equal(t.options.frames, ALLOT_TRACKER_FRAMES);
-    (void)from_here(&t, 10);
+    for (volatile int i = 0; i < 2; i++) /* one call, not two */
+        (void)from_here(&t, 10);
     (void)from_there(&t, 10);
-    (void)from_here(&t, 10);
     assert_true(allot_tracker_each(&t, tell, &told));
     assert_true(told.frames > 6);
+    deeper(&t, 3);
+    assert_true(allot_tracker_text(&t, text, sizeof text) > 0);
+    assert_non_null(strstr(text, "  20 B in 2 objects, allocated by\n"));
+    assert_non_null(strstr(text, "  7 B in 1 object, allocated by\n"));
+    t.options.print = true; /* nothing is live: nothing to print */
     assert_int_equal(allot_allocator_reset(&t.base), 0);
     (void)allot_tracker_release(&t);
 }
