@@ -6,6 +6,8 @@
 _Atomic(uint32_t) ali_observer_turn;
 _Atomic(const struct ali_observer *) ali_observers[ALI_OBSERVER_TURNS + 1]; /* 0 is nobody's */
 
+_Thread_local bool ali_observe_paused __attribute__((tls_model("initial-exec")));
+
 static _Atomic(const struct ali_observer *) installed; /* who may change the two above */
 
 int ali_observe(const struct ali_observer *observer)
@@ -63,4 +65,28 @@ uint64_t ali_observe_interval(uint64_t mean_bytes, struct ali_random *random)
     if (bytes > UINT64_MAX)
         return UINT64_MAX;
     return bytes != 0 || mean_bytes == 0 ? (uint64_t)bytes : 1;
+}
+
+/* e^-x for x >= 0 by (1 - x/1024 + ...)^1024; good to 1e-6, far below sampling noise. */
+static double exp_minus(double x)
+{
+    double y = x / 1024;
+    double e = 1 - y + y * y / 2 - y * y * y / 6;
+    int i;
+
+    if (x > 40)
+        return 0;
+    for (i = 0; i < 10; i++)
+        e *= e;
+    return e;
+}
+
+uint64_t ali_observe_weight(uint64_t mean_bytes, size_t size)
+{
+    double p;
+
+    if (mean_bytes == 0)
+        return size;
+    p = 1 - exp_minus((double)size / (double)mean_bytes);
+    return p <= 0 ? size : (uint64_t)((double)size / p);
 }

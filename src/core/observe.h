@@ -71,7 +71,15 @@ static inline const struct ali_observer *ali_observer_now(void)
     return ali_observer_at(ali_observer_turn_now());
 }
 
+/* Nothing that the calling thread does now is observed: it is inside an observer, or a region takes
+ * memory for objects that the region itself tells of. */
+extern _Thread_local bool ali_observe_paused __attribute__((tls_model("initial-exec")));
+
 /* Exponentially distributed number of bytes to the next sample. */
 uint64_t ali_observe_interval(uint64_t mean_bytes, struct ali_random *random);
+
+/* How many allocated bytes a sampled object stands for: size / P(sampled); its size when everything
+ * is seen. */
+uint64_t ali_observe_weight(uint64_t mean_bytes, size_t size);
 
 #endif

@@ -10,15 +10,11 @@
  * the slots in the same way, and a block that is hardened and not observed is HARDENED. */
 #include "heap/internal.h"
 
-/* This thread is inside an observer. Not a matter of blocks: what the observer allocates may come
- * from another heap than what it is told of, and a thread that frees may have no block yet. */
-static _Thread_local bool watching __attribute__((tls_model("initial-exec")));
-
 /* The turn of the observer that is to see an allocation of this thread; 0 none, or it is its own.
  */
 static uint32_t turn_now(void)
 {
-    return watching ? 0 : ali_observer_turn_now();
+    return ali_observe_paused ? 0 : ali_observer_turn_now();
 }
 
 static int64_t next_interval(struct ali_block *b, const struct ali_observer *observer)
@@ -96,31 +92,6 @@ static uint32_t turn_due(struct ali_block *b, size_t bytes)
     return turn;
 }
 
-/* e^-x for x >= 0 by (1 - x/1024 + ...)^1024; good to 1e-6, far below sampling noise. */
-static double exp_minus(double x)
-{
-    double y = x / 1024;
-    double e = 1 - y + y * y / 2 - y * y * y / 6;
-    int i;
-
-    if (x > 40)
-        return 0;
-    for (i = 0; i < 10; i++)
-        e *= e;
-    return e;
-}
-
-/* How many allocated bytes a sampled block stands for: size / P(sampled). */
-static uint64_t weight_of(const struct ali_observer *observer, size_t size)
-{
-    double p;
-
-    if (observer->mean_bytes == 0)
-        return size;
-    p = 1 - exp_minus((double)size / (double)observer->mean_bytes);
-    return p <= 0 ? size : (uint64_t)((double)size / p);
-}
-
 /* Nobody, when the turn is over. */
 static void tell_allocated(uint32_t turn, void *p, size_t given_bytes,
                            const struct ali_request *request)
@@ -136,10 +107,10 @@ static void tell_allocated(uint32_t turn, void *p, size_t given_bytes,
 
     if (turn != turn_now() || observer == NULL)
         return;
-    event.weight_bytes = weight_of(observer, given_bytes);
-    watching = true;
+    event.weight_bytes = ali_observe_weight(observer->mean_bytes, given_bytes);
+    ali_observe_paused = true;
     observer->allocated(&event, observer->arg);
-    watching = false;
+    ali_observe_paused = false;
 }
 
 bool ali_watch_refuses(const struct ali_request *request)
@@ -149,9 +120,9 @@ bool ali_watch_refuses(const struct ali_request *request)
 
     if (observer == NULL || observer->refuse == NULL || observer->mean_bytes != 0)
         return false;
-    watching = true;
+    ali_observe_paused = true;
     refused = observer->refuse(request->size, request->caller, observer->arg);
-    watching = false;
+    ali_observe_paused = false;
     if (refused)
         ali_error_set(ALLOT_LAYER_HEAP, ALLOT_CAUSE_INJECTED, 0);
     return refused;
@@ -234,9 +205,9 @@ static void tell_freed(uint32_t turn, const struct ali_event *event)
 
     if (turn != turn_now() || observer == NULL)
         return;
-    watching = true;
+    ali_observe_paused = true;
     observer->freed(event, observer->arg);
-    watching = false;
+    ali_observe_paused = false;
 }
 
 bool ali_watch_freed(struct ali_found *f, uint8_t state, enum ali_call call, const void *caller)

@@ -60,6 +60,13 @@ int ali_os_unguard(void *at, size_t bytes);
  * and removes a mapping of its own to find out. */
 bool ali_os_map_table_is_full(void);
 
+/* Whether AddressSanitizer or Valgrind watches this process. */
+bool ali_os_has_checker(void);
+/* Tells them that nobody may touch the bytes; that the program may (`defined`: and that they have
+ * their values already). Nothing happens where no checker is. */
+void ali_os_forbid(const void *at, size_t bytes);
+void ali_os_allow(const void *at, size_t bytes, bool defined);
+
 /* --- threads, time, process --------------------------------------------------------------- */
 
 /* Sleeps while *word == expected (futex); may return early. */
