@@ -3,6 +3,7 @@
 #define ALLOT_ALLOT_H
 
 #include <allot/alloc.h>
+#include <allot/arena.h>
 #include <allot/base.h>
 #include <allot/decorate.h>
 #include <allot/heap.h>

@@ -392,9 +392,37 @@ static void apply(const char *list, const char *origin)
     write_text(&t);
 }
 
-void ali_options_init(void)
+static void read_all(void)
 {
     if (&allot_options != NULL)
         apply(allot_options, "allot_options");
     apply(ali_os_env("ALLOT"), "ALLOT");
+}
+
+#define READ_DONE UINT32_MAX
+
+/* No lock: in the child of a fork whoever was at it may not exist. */
+static void read_once(_Atomic(uint32_t) *reader)
+{
+    uint32_t self = ali_os_process_id(), seen = 0;
+
+    while (!atomic_compare_exchange_strong(reader, &seen, self)) {
+        if (seen == READ_DONE)
+            return;
+        if (seen == self) {
+            ali_os_spin_pause();
+            seen = 0;
+        }
+    }
+    read_all();
+    /* release: pairs with the acquire in ali_options_init */
+    atomic_store_explicit(reader, READ_DONE, memory_order_release);
+}
+
+void ali_options_init(void)
+{
+    static _Atomic(uint32_t) reader; /* 0 nobody yet; the process that is at it; done */
+
+    if (atomic_load_explicit(&reader, memory_order_acquire) != READ_DONE)
+        read_once(&reader);
 }

@@ -10,6 +10,7 @@
 enum ali_opt_misuse { ALI_MISUSE_ABORT, ALI_MISUSE_REPORT };
 enum ali_opt_huge { ALI_HUGE_NEVER, ALI_HUGE_AUTO, ALI_HUGE_ALWAYS };
 enum ali_opt_fail { ALI_FAIL_ONCE, ALI_FAIL_ON };
+enum ali_opt_regions { ALI_REGIONS_CHUNKED, ALI_REGIONS_INDIVIDUAL };
 enum ali_opt_stats { ALI_STATS_OFF, ALI_STATS_TEXT, ALI_STATS_JSON };
 
 /* Bits of ali_options.harden. */
@@ -26,25 +27,27 @@ enum ali_harden {
 };
 
 struct ali_options {
-    uint64_t limit_bytes;        /* limit=   bytes of spans in use, 0 none: then NULL */
-    uint64_t purge_delay_ms;     /* purge=   how long unused memory is kept, ms */
-    uint64_t dirty_max_bytes;    /* dirty=   unused memory kept whatever is live */
-    uint64_t quarantine_bytes;   /* quarantine= */
-    uint64_t fail_at;            /* fail=    number of the allocation to be refused, 0 none */
-    uint32_t harden;             /* harden=canary+zero+... | all | none */
-    enum ali_opt_misuse misuse;  /* misuse=abort|report */
-    enum ali_opt_huge huge;      /* huge=never|auto|always */
-    enum ali_opt_stats stats;    /* stats=off|text|json */
-    enum ali_opt_fail fail_mode; /* fail_mode=once|on */
-    char stats_path[256];        /* stats_out= file instead of stderr, %p and %e expanded */
-    char trace_path[256];        /* trace= file to be written, the same; empty: none */
-    char fail_path[256];         /* fail_out= the same */
+    uint64_t limit_bytes;         /* limit=   bytes of spans in use, 0 none: then NULL */
+    uint64_t purge_delay_ms;      /* purge=   how long unused memory is kept, ms */
+    uint64_t dirty_max_bytes;     /* dirty=   unused memory kept whatever is live */
+    uint64_t quarantine_bytes;    /* quarantine= */
+    uint64_t fail_at;             /* fail=    number of the allocation to be refused, 0 none */
+    uint32_t harden;              /* harden=canary+zero+... | all | none */
+    enum ali_opt_misuse misuse;   /* misuse=abort|report */
+    enum ali_opt_huge huge;       /* huge=never|auto|always */
+    enum ali_opt_regions regions; /* regions=chunked|individual */
+    enum ali_opt_stats stats;     /* stats=off|text|json */
+    enum ali_opt_fail fail_mode;  /* fail_mode=once|on */
+    char stats_path[256];         /* stats_out= file instead of stderr, %p and %e expanded */
+    char trace_path[256];         /* trace= file to be written, the same; empty: none */
+    char fail_path[256];          /* fail_out= the same */
 };
 
 extern struct ali_options ali_options;
 
-/* Reads defaults, the weak symbol and the environment. Called once, before the first allocation is
- * served; a bad option is said on stderr (naming the accepted ones) and ignored. */
+/* Reads defaults, the weak symbol and the environment. Called before the first allocation is
+ * served, by each layer that serves some; all calls but the first do nothing. A bad option is said
+ * on stderr (naming the accepted ones) and ignored. */
 void ali_options_init(void);
 
 /* Parses one list "a=1,b=2" into `o`; on the first bad item writes a message naming the nearest

@@ -1,0 +1,195 @@
+/* Layer 4: regions. Arenas, and what their parts share.
+ *
+ *   arena.chunk --> chunk n --below--> ... --> chunk 1 [ --> the caller's buffer ]
+ *   arena.spare --> chunks not in use
+ *   arena.due   --> due m --below--> ... --> due 1          records in the chunks themselves
+ *
+ * A due says what is to be done when the arena is rewound past it: free an oversize block, call a
+ * cleanup, tell an observer. It is allocated when its cause arises, so one list has all of them in
+ * the order of time, and rewinding is: do what is due down to the mark, drop chunks down to the
+ * mark, set `at` and `top`.
+ *
+ * The position in an arena is the number of bytes consumed so far; it orders marks.
+ *
+ * Every function that moves `at` or `top` out of line begins with ali_arena_settle and ends with
+ * ali_arena_show: in between nothing looks at `end`. */
+#ifndef ALI_REGION_H
+#define ALI_REGION_H
+
+#include "allot/arena.h"
+#include "core/core.h"
+#include "core/observe.h"
+
+enum {
+    /* in arena.flags, above those of enum allot_arena_flag */
+    ALI_ARENA_READY = 1 << 8,    /* fields have their defaults */
+    ALI_ARENA_RELEASED = 1 << 9, /* may not be used */
+    ALI_ARENA_CHECKED = 1 << 10, /* AddressSanitizer or Valgrind is told of every object */
+    ALI_ARENA_MIXED = 1 << 11,   /* some objects are parts of chunks */
+};
+
+enum { ALI_CHUNK_BUFFER = 1, ALI_CHUNK_RESERVED = 2 };
+
+struct allot_arena_chunk {
+    struct allot_arena_chunk *below;
+    size_t bytes; /* of the block, as the source gave it */
+    size_t base;  /* position of `start` */
+    char *start;
+    char *end;
+    char *at; /* these three while it is not the current chunk; `dirty` always */
+    char *top;
+    char *dirty; /* what lies above, up to `top`, reads zero */
+    uint64_t flags;
+    uint64_t pad;
+};
+_Static_assert(sizeof(struct allot_arena_chunk) % 16 == 0, "objects follow");
+
+enum ali_due_kind {
+    ALI_DUE_NOTHING,
+    ALI_DUE_CLEANUP,
+    ALI_DUE_BLOCK,      /* an oversize object: a block of the source */
+    ALI_DUE_INDIVIDUAL, /* the same because every object is one */
+    ALI_DUE_OBSERVED,   /* an object in a chunk of which an observer was told */
+    ALI_DUE_CHILD,
+    ALI_DUE_CHUNKS /* of an arena that was adopted */
+};
+
+struct allot_arena_due {
+    struct allot_arena_due *below;
+    uint32_t kind;
+    uint32_t turn; /* of the observer that was told, 0 none */
+    union {
+        struct {
+            allot_cleanup_fn function;
+            void *arg;
+        } cleanup;
+        struct {
+            char *object;
+            size_t bytes; /* of the object */
+            char *block;  /* what the source gave, and as what */
+            size_t block_bytes;
+            allot_how how;
+        } object;
+        allot_arena *child;
+        struct {
+            struct allot_arena_chunk *top;
+        } chunks;
+    };
+};
+
+/* What is asked for; size is at least 1. */
+struct ali_take {
+    size_t size;
+    allot_how how;
+    bool packed;
+    const void *caller;
+};
+
+/* --- arena.c ------------------------------------------------------------------------------ */
+
+/* Defaults into an arena that was only zeroed; false, and reported, for one that was released. */
+bool ali_arena_ready(allot_arena *a, const char *call, const void *caller);
+void ali_arena_report(const allot_arena *a, enum allot_misuse_kind kind, const char *call,
+                      const char *detail, const void *pointer, const void *caller);
+/* Undoes and frees everything; what release does once nobody else needs the memory. */
+void ali_arena_free_all(allot_arena *a, const void *caller);
+/* Whether it may be reset or rewound; what is in the way is reported. */
+bool ali_arena_may_empty(allot_arena *a, const char *call, const void *caller);
+allot_status ali_arena_reset(allot_arena *a, size_t keep_bytes, const void *caller);
+
+/* --- take.c: the slow path ---------------------------------------------------------------- */
+
+void *ali_arena_take(allot_arena *a, const struct ali_take *take);
+/* What an object takes of a chunk. */
+size_t ali_arena_footprint(const allot_arena *a, size_t size, bool packed);
+
+/* In place only, of the last object or a block. */
+bool ali_arena_resize(allot_arena *a, char *p, size_t old_size, size_t new_size,
+                      const void *caller);
+/* Takes the last object or a block back; does nothing for others. */
+void ali_arena_unpush(allot_arena *a, char *p, size_t size, const void *caller);
+
+/* --- chunk.c ------------------------------------------------------------------------------ */
+
+/* Makes room for `bytes` at `at`. False: nothing has changed, the error is set. */
+bool ali_chunk_add(allot_arena *a, size_t bytes);
+/* The largest request for which a chunk is changed; a larger one is a block of its own. */
+size_t ali_chunk_most(const allot_arena *a);
+/* The caller's buffer as the first chunk; false when it is too small. */
+bool ali_chunk_use_buffer(allot_arena *a, void *buffer, size_t bytes);
+/* Goes back to a chunk in the list (NULL: none), and to where it was left. */
+void ali_chunk_drop_to(allot_arena *a, struct allot_arena_chunk *chunk);
+/* Moves at and top back in the current chunk. */
+void ali_chunk_back_to(allot_arena *a, char *at, char *top);
+/* The chunks above the buffer are somebody else's now. */
+void ali_chunk_forget(allot_arena *a);
+void ali_chunk_reset(allot_arena *a, size_t keep_bytes);
+/* Frees spares until `keep_bytes` are left; bytes freed. */
+size_t ali_chunk_trim(allot_arena *a, size_t keep_bytes);
+/* Frees a list of chunks. */
+void ali_chunk_free_list(allot_arena *a, struct allot_arena_chunk *top);
+size_t ali_arena_position(const allot_arena *a);
+/* What the current chunk is like goes into its header. */
+void ali_chunk_save(allot_arena *a);
+/* A chunk of so many bytes in the reservation, of which those before `dirty` may not be zero. */
+void ali_chunk_add_reserved(allot_arena *a, struct allot_arena_chunk *c, size_t bytes, char *dirty);
+
+/* --- reserve.c ---------------------------------------------------------------------------- */
+
+int ali_reserve_init(allot_arena *a, size_t bytes);
+bool ali_reserve_add(allot_arena *a, size_t bytes);
+void ali_reserve_drop(allot_arena *a, const struct allot_arena_chunk *chunk);
+size_t ali_reserve_trim(allot_arena *a, size_t keep_bytes);
+void ali_reserve_release(allot_arena *a);
+
+/* --- source.c: the allocator underneath ---------------------------------------------------- */
+
+/* A block for the arena itself, of *given bytes; no observer is told. */
+void *ali_source_take(allot_arena *a, size_t bytes, size_t *given);
+void ali_source_give(allot_arena *a, void *block, size_t bytes);
+/* An object as a block of its own. */
+bool ali_source_take_object(allot_arena *a, struct allot_arena_due *due, size_t size, allot_how how,
+                            const void *caller);
+void ali_source_give_object(allot_arena *a, struct allot_arena_due *due, const void *caller);
+bool ali_source_resize_object(allot_arena *a, struct allot_arena_due *due, size_t size,
+                              const void *caller, bool may_move);
+/* Whether the limit allows so much more; gives up spares for it. Sets the error. */
+bool ali_source_may_take(allot_arena *a, size_t bytes);
+uint32_t ali_source_caps(const allot_arena *a);
+
+/* --- due.c -------------------------------------------------------------------------------- */
+
+/* A new record; NULL: no memory, the error is set. Takes it back as if it had not been. */
+struct allot_arena_due *ali_due_new(allot_arena *a, enum ali_due_kind kind);
+void ali_due_cancel(allot_arena *a, struct allot_arena_due *due);
+/* Does what is due down to `until`, which stays. */
+void ali_due_run(allot_arena *a, struct allot_arena_due *until, const void *caller);
+/* The record of an object; among the newest only. */
+struct allot_arena_due *ali_due_find(const allot_arena *a, const void *object);
+
+/* --- mark.c ------------------------------------------------------------------------------- */
+
+void ali_mark_forget_all(allot_arena *a);
+void ali_mark_release(allot_arena *a);
+
+/* --- watch.c: observers and checkers ------------------------------------------------------- */
+
+/* Charges the countdown with what the inlined functions handed out. */
+void ali_arena_settle(allot_arena *a);
+/* Sets `end`: how much of the chunk they may hand out. */
+void ali_arena_show(allot_arena *a);
+/* Whether every object is to be a block of the source. */
+bool ali_arena_is_individual(const allot_arena *a);
+/* The turn of the observer that is to be told of an object of so many bytes; 0 none. */
+uint32_t ali_watch_due(allot_arena *a, size_t bytes);
+void ali_watch_tell_allocated(const struct allot_arena_due *due, size_t charged,
+                              const void *caller);
+void ali_watch_tell_freed(const struct allot_arena_due *due, const void *caller);
+
+/* --- join.c ------------------------------------------------------------------------------- */
+
+bool ali_arena_is_fused(const allot_arena *a);
+/* Leaves the group; true when the memory is others' business now. */
+bool ali_group_leave(allot_arena *a);
+
+#endif
