@@ -148,7 +148,7 @@ struct allot_arena_mark {
     struct allot_arena_chunk *chunk;
     struct allot_arena_due *due;
     char *at;
-    char *top;
+    size_t packed; /* bytes at the other end */
     size_t position;
     uint64_t epoch;
 };

@@ -89,8 +89,6 @@ static void push_chunk(allot_arena *a, struct allot_arena_chunk *c)
 
 void ali_chunk_back_to(allot_arena *a, char *at, char *top)
 {
-    if (a->chunk == NULL)
-        return;
     note_dirty(a);
     forbid(a, at, a->at);
     forbid(a, a->top, top);

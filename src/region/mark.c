@@ -92,7 +92,7 @@ struct allot_arena_mark allot_arena_mark(allot_arena *arena)
         .chunk = arena->chunk,
         .due = arena->due,
         .at = arena->at,
-        .top = arena->top,
+        .packed = arena->chunk != NULL ? (size_t)(arena->chunk->end - arena->top) : 0,
         .position = ali_arena_position(arena),
         .epoch = arena->epoch,
     };
@@ -129,7 +129,9 @@ allot_status allot_arena_rewind(allot_arena *arena, const struct allot_arena_mar
     ali_due_run(arena, mark->due, caller);
     note_rewind(arena, mark);
     ali_chunk_drop_to(arena, mark->chunk);
-    ali_chunk_back_to(arena, mark->at, mark->top);
+    /* a reserved chunk may have another end now, but only if nothing is packed there */
+    if (mark->chunk != NULL)
+        ali_chunk_back_to(arena, mark->at, mark->chunk->end - mark->packed);
     ali_arena_show(arena);
     return 0;
 }

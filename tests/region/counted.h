@@ -114,7 +114,7 @@ static const struct allot_allocator_ops counted_ops = {
 
 #define COUNTED_INIT                                                                               \
     {                                                                                              \
-        .base = {&counted_ops}                                                                     \
+        .base = { &counted_ops }                                                                   \
     }
 
 #endif

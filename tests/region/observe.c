@@ -131,7 +131,7 @@ static void chunked_objects_are_told_where_the_source_cannot_free(void **state)
     (void)state;
     assert_int_equal(allot_arena_init(&outer, NULL), 0);
     assert_int_equal(allot_arena_init(&a, &o), 0);
-    (void)!allot_arena_push(&a, 100); /* before anybody looks */
+    (void)!allot_arena_push(&a, 100);     /* before anybody looks */
     (void)!allot_arena_push(&a, ALI_MIB); /* uses up the chunk that nobody watches */
     start(&everything);
     assert_int_equal(allot_arena_reset(&a, ALLOT_KEEP_ALL), 0);

@@ -1,0 +1,389 @@
+/* See model.h. Every byte of every object is a pattern of the object's own, and looked at whenever
+ * something is taken back, and now and then. */
+#include "region/model.h"
+
+#include "core/core.h"
+#include "core/observe.h"
+
+static struct model *current; /* whose cleanups run; streams run one after the other */
+
+static bool wrong(struct model *m, const char *what)
+{
+    if (m->error == NULL)
+        m->error = what;
+    return false;
+}
+
+/* --- objects ------------------------------------------------------------------------------- */
+
+static bool is_intact(const struct model_object *o)
+{
+    for (size_t i = 0; i < o->size; i++)
+        if (o->p[i] != o->pattern)
+            return false;
+    return true;
+}
+
+static bool all_intact(struct model *m)
+{
+    for (size_t i = 0; i < m->object_count; i++)
+        if (!is_intact(&m->objects[i]))
+            return wrong(m, "an object was overwritten");
+    return true;
+}
+
+static void fill(struct model_object *o)
+{
+    memset(o->p, o->pattern, o->size);
+}
+
+static bool add(struct model *m, void *p, size_t size, size_t align, bool packed)
+{
+    struct model_object *o = &m->objects[m->object_count];
+
+    if (p == NULL)
+        return true; /* limits are set and the source refuses: that has tests of its own */
+    if (!ali_is_aligned(p, align))
+        return wrong(m, "misaligned");
+    if (!allot_arena_owns(&m->arena, p))
+        return wrong(m, "the arena does not own what it gave");
+    if (m->object_count > 0 && !packed)
+        for (size_t i = m->object_count; i-- > 0 && i + 8 > m->object_count;)
+            m->objects[i].last = false;
+    *o = (struct model_object){p, size, ++m->next_pattern, !packed};
+    fill(o);
+    m->object_count++;
+    return true;
+}
+
+static bool is_zero(const unsigned char *p, size_t size)
+{
+    for (size_t i = 0; p != NULL && i < size; i++)
+        if (p[i] != 0)
+            return false;
+    return true;
+}
+
+static size_t size_of(const struct model_op *op)
+{
+    size_t size = op->size;
+
+    switch (op->detail & 7) {
+    case 0:
+        return size; /* up to 64 KiB */
+    case 1:
+        return (size_t)op->size * 8; /* oversize, too */
+    default:
+        return size & 255;
+    }
+}
+
+static bool push(struct model *m, const struct model_op *op)
+{
+    allot_arena *a = &m->arena;
+    size_t size = size_of(op), align = (size_t)1 << (op->detail >> 4);
+    void *p;
+
+    switch (op->kind % 6) {
+    case 0:
+        return add(m, allot_arena_push_bytes(a, size), size, 1, true);
+    case 1:
+        p = allot_arena_push_zero(a, size);
+        return is_zero(p, size) ? add(m, p, size, 16, false) : wrong(m, "not zero");
+    case 2:
+        return add(m, allot_arena_push_aligned(a, size, align), size, align, false);
+    case 3:
+        p = allot_new_how(&a->base, size, ALLOT_ALIGN(align) | ALLOT_ZERO);
+        return is_zero(p, size) ? add(m, p, size, align, false) : wrong(m, "not zero");
+    default:
+        return add(m, allot_arena_push(a, size), size, 16, false);
+    }
+}
+
+static bool resize(struct model *m, const struct model_op *op)
+{
+    struct model_object *o = &m->objects[m->object_count - 1];
+    size_t size = size_of(op), old;
+
+    if (m->object_count == 0 || !o->last || o->size == 0)
+        return true;
+    old = o->size;
+    if (!allot_arena_resize_last(&m->arena, o->p, old, size))
+        return true;
+    o->size = ali_min(old, size);
+    if (!is_intact(o))
+        return wrong(m, "resizing lost the content");
+    o->size = size;
+    fill(o);
+    return all_intact(m);
+}
+
+static bool free_last(struct model *m)
+{
+    struct model_object *o = &m->objects[m->object_count - 1];
+
+    if (m->object_count == 0 || !o->last ||
+        (m->mark_count > 0 && m->marks[m->mark_count - 1].object_count == m->object_count))
+        return true;
+    allot_delete(&m->arena.base, o->p, o->size);
+    m->object_count--;
+    for (size_t i = 0; i < m->mark_count; i++)
+        if (m->marks[i].object_count > m->object_count)
+            m->marks[i].object_count = m->object_count;
+    return all_intact(m);
+}
+
+/* --- marks --------------------------------------------------------------------------------- */
+
+static void count_cleanup(void *arg)
+{
+    size_t number = (size_t)(uintptr_t)arg;
+
+    if (number != --current->cleanup_count)
+        (void)wrong(current, "cleanups run out of order");
+}
+
+static bool register_cleanup(struct model *m)
+{
+    if (m->cleanup_count < MODEL_CLEANUPS &&
+        allot_arena_cleanup(&m->arena, count_cleanup, (void *)(uintptr_t)m->cleanup_count) == 0)
+        m->cleanup_count++;
+    return true;
+}
+
+static bool take_mark(struct model *m)
+{
+    struct model_mark *mark = &m->marks[m->mark_count];
+
+    if (m->mark_count == MODEL_MARKS)
+        return true;
+    mark->mark = allot_arena_mark(&m->arena);
+    mark->object_count = m->object_count;
+    mark->cleanup_count = m->cleanup_count;
+    mark->stale = false;
+    m->mark_count++;
+    return true;
+}
+
+/* Marks taken later and above are stale from now on. */
+static void make_stale(struct model *m, size_t at)
+{
+    for (size_t i = 0; i < m->mark_count; i++)
+        if (m->marks[i].mark.position > m->marks[at].mark.position)
+            m->marks[i].stale = true;
+}
+
+/* Where all memory is limited, rewinds may be forgotten: see mark.c. */
+static bool is_exact(const struct model *m)
+{
+    return (m->mode & (MODEL_LIMIT | MODEL_REFUSE | MODEL_RESERVE)) == 0;
+}
+
+static bool rewind_to(struct model *m, size_t at)
+{
+    struct model_mark *mark = &m->marks[at];
+    unsigned misuses = m->misuses;
+    allot_status status;
+
+    if (mark->stale && !is_exact(m))
+        return true;
+    status = allot_arena_rewind(&m->arena, &mark->mark);
+    if (mark->stale)
+        return status != 0 && m->misuses == misuses + 1 ? true
+                                                        : wrong(m, "a stale mark was accepted");
+    if (status != 0 || m->misuses != misuses)
+        return wrong(m, "a good mark was refused");
+    make_stale(m, at);
+    if (m->cleanup_count != mark->cleanup_count)
+        return wrong(m, "not all cleanups were run, or too many");
+    m->object_count = mark->object_count;
+    return all_intact(m);
+}
+
+/* Stale marks stay a while, to be tried; the oldest half goes when there is no room. */
+static bool rewind_some(struct model *m, const struct model_op *op)
+{
+    bool good;
+
+    if (m->mark_count == 0)
+        return true;
+    good = rewind_to(m, m->mark_count - 1 - op->size % m->mark_count);
+    while (m->mark_count > MODEL_MARKS / 2 && m->marks[m->mark_count - 1].stale)
+        m->mark_count--;
+    return good;
+}
+
+static bool reset(struct model *m, const struct model_op *op)
+{
+    static const size_t keep[] = {ALLOT_KEEP_ALL, ALLOT_KEEP_NONE, ALLOT_KEEP_LARGEST, 30000};
+
+    if (op->detail & 4)
+        (void)allot_arena_trim(&m->arena);
+    if (op->size % 8 != 0)
+        return all_intact(m);
+    if (!all_intact(m) || allot_arena_reset(&m->arena, keep[op->detail & 3]) != 0)
+        return wrong(m, "reset");
+    m->object_count = 0;
+    for (size_t i = 0; i < m->mark_count; i++)
+        m->marks[i].stale = true;
+    return m->cleanup_count == 0 ? true : wrong(m, "reset left cleanups");
+}
+
+/* --- arenas into arenas -------------------------------------------------------------------- */
+
+static bool adopt(struct model *m, const struct model_op *op)
+{
+    const struct allot_arena_options options = {.source = &m->source.base, .chunk_bytes = 512};
+    unsigned char *p[3];
+    size_t size = size_of(op);
+    allot_arena other;
+    bool good = true, adopted;
+
+    if (allot_arena_init(&other, &options) != 0)
+        return wrong(m, "init");
+    for (int i = 0; i < 3; i++)
+        p[i] = i == 1 ? allot_arena_push_bytes(&other, size) : allot_arena_push(&other, size);
+    adopted = allot_arena_merge(&m->arena, &other) == 0;
+    for (int i = 0; i < 3 && adopted; i++)
+        good = good && add(m, p[i], size, 1, true);
+    if (!adopted)
+        allot_arena_release(&other);
+    for (size_t i = 0; i < m->object_count; i++)
+        m->objects[i].last = false;
+    return good && all_intact(m);
+}
+
+static bool child(struct model *m, const struct model_op *op)
+{
+    const struct allot_arena_options options = {.source = &m->source.base, .chunk_bytes = 512};
+    allot_arena *c = allot_arena_child(&m->arena, &options);
+    unsigned char *p;
+
+    for (size_t i = 0; i < m->object_count; i++)
+        m->objects[i].last = false;
+    if (c == NULL)
+        return true;
+    p = allot_arena_push(c, 100);
+    if (p != NULL)
+        memset(p, 1, 100);
+    if (op->detail & 1)
+        allot_arena_release(c);
+    return all_intact(m);
+}
+
+/* --- watchers ------------------------------------------------------------------------------ */
+
+static void hear(void *p, size_t size, uint64_t weight, const void *caller, void *arg)
+{
+    (void)p, (void)size, (void)weight, (void)caller, (void)arg;
+}
+
+static void hear_end(void *p, size_t size, const void *caller, void *arg)
+{
+    (void)p, (void)size, (void)caller, (void)arg;
+}
+
+static const struct ali_observer all = {.allocated = hear, .freed = hear_end};
+static const struct ali_observer some = {.allocated = hear, .freed = hear_end, .mean_bytes = 700};
+
+static bool watch(const struct model_op *op)
+{
+    (void)ali_observe(NULL);
+    ali_options.regions = ALI_REGIONS_CHUNKED;
+    if (op->size & 1)
+        return true;
+    switch (op->detail & 3) {
+    case 0:
+        (void)ali_observe(&all);
+        return true;
+    case 1:
+        ali_options.regions = ALI_REGIONS_INDIVIDUAL;
+        return true;
+    default:
+        (void)ali_observe(&some);
+        return true;
+    }
+}
+
+/* --- streams ------------------------------------------------------------------------------- */
+
+static void note_misuse(const struct allot_misuse *misuse, void *arg)
+{
+    (void)misuse;
+    ((struct model *)arg)->misuses++;
+}
+
+bool model_start(struct model *m, unsigned mode)
+{
+    _Alignas(16) static char buffer[5000];
+    struct allot_arena_options options = {.chunk_bytes = 1024, .chunk_max_bytes = 32768};
+
+    memset(m, 0, sizeof *m);
+    current = m;
+    m->mode = mode;
+    m->source = (struct counted)COUNTED_INIT;
+    options.source = &m->source.base;
+    if (mode & MODEL_BUFFER) {
+        options.buffer = buffer;
+        options.buffer_bytes = sizeof buffer;
+    }
+    if (mode & MODEL_RESERVE)
+        options.reserve_bytes = 2 * ALI_MIB;
+    if (mode & MODEL_LIMIT)
+        options.limit_bytes = 200000;
+    allot_set_misuse_handler(note_misuse, m);
+    return allot_arena_init(&m->arena, &options) == 0 ? true : wrong(m, "init");
+}
+
+bool model_apply(struct model *m, const struct model_op *op)
+{
+    if (m->error != NULL)
+        return false;
+    if ((m->mode & MODEL_REFUSE) && op->detail % 5 == 0)
+        m->source.fail_nth = m->source.calls + 1;
+    if (m->object_count + 4 > MODEL_OBJECTS)
+        return reset(m, &(struct model_op){0});
+    switch (op->kind % 32) {
+    case 0:
+    case 1:
+        return take_mark(m);
+    case 2:
+    case 3:
+        return rewind_some(m, op);
+    case 4:
+        return reset(m, op);
+    case 5:
+    case 6:
+        return resize(m, op);
+    case 7:
+        return free_last(m);
+    case 8:
+        for (size_t i = 0; i < m->object_count; i++)
+            m->objects[i].last = false;
+        return register_cleanup(m);
+    case 9:
+        return adopt(m, op);
+    case 10:
+        return child(m, op);
+    case 11:
+        return watch(op);
+    default:
+        return push(m, op);
+    }
+}
+
+bool model_end(struct model *m)
+{
+    bool good = all_intact(m);
+
+    m->source.fail_nth = 0;
+    allot_arena_release(&m->arena);
+    (void)ali_observe(NULL);
+    ali_options.regions = ALI_REGIONS_CHUNKED;
+    allot_set_misuse_handler(NULL, NULL);
+    if (good && m->source.live_blocks != 0)
+        return wrong(m, "blocks were lost");
+    if (good && m->cleanup_count != 0)
+        return wrong(m, "release left cleanups");
+    return good && m->error == NULL;
+}
