@@ -12,6 +12,12 @@ size_t ali_arena_footprint(const allot_arena *a, size_t size, bool packed)
     return packed ? size : ali_align_up(size, 16);
 }
 
+/* What an observer's countdown is charged with: what the inlined functions would have taken. */
+static size_t charge_of(const struct ali_take *t)
+{
+    return t->packed ? t->size : ali_align_up(t->size, 16);
+}
+
 static void *refuse(enum allot_cause cause, int os_error)
 {
     ali_error_set(ALLOT_LAYER_PROGRAM, cause, os_error);
@@ -85,7 +91,7 @@ static char *take_observed(allot_arena *a, const struct ali_take *t, uint32_t tu
     due->turn = turn;
     due->object.object = p;
     due->object.bytes = t->size;
-    ali_watch_tell_allocated(due, ali_arena_footprint(a, t->size, t->packed), t->caller);
+    ali_watch_tell_allocated(due, charge_of(t), t->caller);
     return p;
 }
 
@@ -104,7 +110,7 @@ static char *take_block(allot_arena *a, const struct ali_take *t, enum ali_due_k
     }
     due->turn = turn;
     if (turn != 0)
-        ali_watch_tell_allocated(due, t->size, t->caller);
+        ali_watch_tell_allocated(due, charge_of(t), t->caller);
     return due->object.object;
 }
 
@@ -125,7 +131,7 @@ static char *take_any(allot_arena *a, const struct ali_take *t)
     if (ali_arena_is_individual(a))
         return take_block(a, t, ALI_DUE_INDIVIDUAL, 0);
     a->flags |= ALI_ARENA_MIXED;
-    turn = ali_watch_due(a, ali_arena_footprint(a, t->size, t->packed));
+    turn = ali_watch_due(a, charge_of(t));
     if (is_oversize(a, t))
         return take_block(a, t, ALI_DUE_BLOCK, turn);
     return turn != 0 ? take_observed(a, t, turn) : take_from_chunk(a, t);

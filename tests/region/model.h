@@ -42,6 +42,7 @@ struct model {
     size_t cleanup_count; /* registered and not run */
     size_t cleanups_expected;
     unsigned misuses;
+    unsigned looks;
     unsigned char next_pattern;
     const char *error;
 };

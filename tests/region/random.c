@@ -7,7 +7,7 @@
 #include "core/core.h"
 #include "region/model.h"
 
-enum { STREAMS = 300, OPS = 2000 };
+enum { STREAMS = 200, OPS = 2000 };
 
 static struct model model;
 static uint64_t seed = 1;
