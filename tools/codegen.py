@@ -11,7 +11,8 @@ followed, so that a name that only passes on pays for that.
 PROGRAM (tests/tools/steps.c) counts what is really executed, for those functions that it knows.
 Most calls must take the path that was found: a shorter one that no call takes proves nothing.
 
-FILE (tools/codegen.conf) has one function a line:  NAME LIMIT STORED-VALUE
+FILE (tools/codegen.conf) has one function a line:  NAME LIMIT STORED-VALUE, where `-` for the value
+means that any return will do: for functions that have no state byte.
 """
 
 import argparse
@@ -117,9 +118,10 @@ class Library:
             self.code[this.at] = previous = this
 
     def shortest(self, entry, value, calls):
-        """The shortest way from entry to a return that stores the state, or None."""
+        """The shortest way from entry to a return that stores the state, or None. value None: to
+        any return."""
         best = {}
-        queue = [(1, entry, False, None)]
+        queue = [(1, entry, value is None, None)]
         while queue:
             steps, at, stored, trail = heapq.heappop(queue)
             if (at, stored) in best or at not in self.code:
@@ -160,7 +162,7 @@ def read_config(path):
         for line in file:
             words = line.partition("#")[0].split()
             if words:
-                yield words[0], int(words[1]), int(words[2])
+                yield words[0], int(words[1]), None if words[2] == "-" else int(words[2])
 
 
 def check(library, name, limit, value):

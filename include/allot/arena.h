@@ -188,12 +188,10 @@ ALLOT_API size_t allot_arena_trim(allot_arena *arena);
  * Threads: the caller owns the arena.   Signals: not safe.
  * Failure: as allot_arena_push.
  * Cost:    O(1); may take a chunk from the source. */
-ALLOT_API ALLOT_MUST_USE void *allot_arena_push_slow(allot_arena *arena, size_t size)
-    __attribute__((alloc_size(2)));
+ALLOT_API ALLOT_MUST_USE void *allot_arena_push_slow(allot_arena *arena, size_t size);
 ALLOT_API ALLOT_MUST_USE void *allot_arena_push_how(allot_arena *arena, size_t size, allot_how how)
     __attribute__((alloc_size(2)));
-ALLOT_API ALLOT_MUST_USE void *allot_arena_push_bytes_slow(allot_arena *arena, size_t size)
-    __attribute__((alloc_size(2)));
+ALLOT_API ALLOT_MUST_USE void *allot_arena_push_bytes_slow(allot_arena *arena, size_t size);
 
 /* `size` bytes aligned to 16. Size 0 counts as 1.
  *

@@ -130,6 +130,12 @@ class CodegenTest(unittest.TestCase):
     def test_store_to_a_register_does_not_count(self):
         self.assertIsNone(self.check(GOOD.replace("movb $1, (%rax,%rdi,1)", "movb $1, %al"))[0])
 
+    def test_without_a_value_the_shortest_way_to_a_return_counts(self):
+        # what jumps away to another object is no way to a return
+        count, wrong, _ = self.check(
+            "cmp $1, %rdi\n je 1f\n nop\n nop\n nop\n ret\n1: jmp *(%rip)", value=None)
+        self.assertEqual((count, wrong), (6, []))
+
     def test_missing_function_fails(self):
         library = codegen.Library(self.assemble(GOOD))
         self.assertEqual(codegen.check(library, "g", 9, 1)[1], ["no such function"])
