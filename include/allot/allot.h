@@ -9,6 +9,7 @@
 #include <allot/heap.h>
 #include <allot/misuse.h>
 #include <allot/oom.h>
+#include <allot/scratch.h>
 #include <allot/stats.h>
 
 #endif

@@ -74,7 +74,7 @@ struct allot_arena {
     struct allot_arena_due *due;     /* what falls due when the arena is rewound past it */
     struct allot_arena_due *first_due;
     struct allot_arena_due *own_due; /* this arena as something due in its parent */
-    struct allot_arena_group *group; /* of fused arenas */
+    struct allot_arena_group *group; /* of fused arenas; atomic */
     allot_allocator *source;
     const char *name;
     allot_cleanup_fn cleanup;
@@ -88,7 +88,7 @@ struct allot_arena {
     size_t chunk_count;                     /* so far */
     struct allot_arena_chunk *marked_chunk; /* the newest mark that is valid */
     char *marked_at;
-    size_t marked;
+    size_t marked, mark_count;
     uint64_t epoch, reset_epoch;
     size_t steps_bytes;
     uint32_t step_count, step_room;
@@ -395,6 +395,29 @@ ALLOT_API ALLOT_MUST_USE allot_status allot_arena_adopt(allot_arena *arena, allo
  * Failure: as allot_arena_adopt.
  * Cost:    O(1 + chunks kept). */
 ALLOT_API ALLOT_MUST_USE allot_status allot_arena_merge(allot_arena *arena, allot_arena *from);
+
+/* Gives two arenas, and all that either is fused with, one lifetime: their memory is freed, and
+ * their cleanups run, when the last of them is released. They go on being used one by one, but can
+ * no longer be reset, rewound or adopted. For objects of one that point into another.
+ *
+ * Returns: 0, also when they share a lifetime already; -ENOMEM, nothing has changed; -EINVAL for
+ *          an arena that was released.
+ * Require: what both were made with (source, buffer) outlives the last of them, and the sources
+ *          may be used by the thread that releases it. Neither is released meanwhile.
+ * Threads: safe: any thread may fuse arenas that others are using, and several may fuse at once.
+ *          Signals: not safe.
+ * Failure: as told.
+ * Cost:    O(1) amortised; one lock for all arenas of the process. */
+ALLOT_API ALLOT_MUST_USE allot_status allot_arena_fuse(allot_arena *a, allot_arena *b);
+
+/* Whether two arenas share a lifetime: they are one, or were fused, if through others.
+ *
+ * Returns: the answer, which other threads may make true.
+ * Require: neither is released meanwhile.
+ * Threads: safe.   Signals: not safe.
+ * Failure: none.
+ * Cost:    O(1) amortised. */
+ALLOT_API bool allot_arena_is_fused(allot_arena *a, allot_arena *b);
 
 /* --- asking an arena ----------------------------------------------------------------------- */
 

@@ -81,7 +81,12 @@ void ali_os_spin_pause(void);
 int ali_os_thread_exit_hook(void (*at_exit)(void *value));
 void ali_os_thread_exit_arm(void *value);
 
-/* Registers fork handlers (any may be NULL). Once per process. */
+/* The same for others than the heap, with a key of their own in *key. Keys run in the order in
+ * which they were made. */
+int ali_os_exit_key_make(uint32_t *key, void (*at_exit)(void *value));
+void ali_os_exit_key_arm(uint32_t key, void *value);
+
+/* Registers fork handlers (any may be NULL). Once per layer. */
 int ali_os_fork_hook(void (*before)(void), void (*parent)(void), void (*child)(void));
 
 /* Runs body(arg) in a forked child and waits for its end. *signal_number: what ended it, 0 when it

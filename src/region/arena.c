@@ -191,7 +191,7 @@ void allot_arena_release(allot_arena *arena)
         return;
     if (arena->own_due != NULL)
         arena->own_due->kind = ALI_DUE_NOTHING;
-    if (!ali_group_leave(arena)) {
+    if (!ali_group_leave(arena, caller)) {
         ali_arena_free_all(arena, caller);
         if (cleanup != NULL)
             cleanup(arg);

@@ -41,6 +41,7 @@ allot_arena *allot_arena_child(allot_arena *parent, const struct allot_arena_opt
         return NULL;
     mark = allot_arena_mark(parent);
     child = make_child(parent, options);
+    /* of a fused arena the attempt is lost */
     if (child == NULL && !ali_arena_is_fused(parent))
         (void)allot_arena_rewind(parent, &mark);
     return child;

@@ -97,10 +97,22 @@ struct allot_arena_mark allot_arena_mark(allot_arena *arena)
         .epoch = arena->epoch,
     };
 
+    arena->mark_count++;
     arena->marked = mark.position;
     arena->marked_chunk = mark.chunk;
     arena->marked_at = mark.at;
     return mark;
+}
+
+void ali_mark_undo(allot_arena *a, const struct allot_arena_mark *mark,
+                   const struct allot_scratch_before *before)
+{
+    if (a->mark_count != before->mark_count + 1 || a->marked != mark->position)
+        return;
+    a->mark_count = before->mark_count;
+    a->marked = before->marked;
+    a->marked_chunk = before->marked_chunk;
+    a->marked_at = before->marked_at;
 }
 
 static const char *fault_of(allot_arena *a, const struct allot_arena_mark *mark)

@@ -17,6 +17,7 @@
 #define ALI_REGION_H
 
 #include "allot/arena.h"
+#include "allot/scratch.h"
 #include "core/core.h"
 #include "core/observe.h"
 
@@ -171,6 +172,9 @@ struct allot_arena_due *ali_due_find(const allot_arena *a, const void *object);
 
 void ali_mark_forget_all(allot_arena *a);
 void ali_mark_release(allot_arena *a);
+/* Ends a scope: its mark is as if it had not been taken, if no other was since. */
+void ali_mark_undo(allot_arena *a, const struct allot_arena_mark *mark,
+                   const struct allot_scratch_before *before);
 
 /* --- watch.c: observers and checkers ------------------------------------------------------- */
 
@@ -186,10 +190,18 @@ void ali_watch_tell_allocated(const struct allot_arena_due *due, size_t charged,
                               const void *caller);
 void ali_watch_tell_freed(const struct allot_arena_due *due, const void *caller);
 
-/* --- join.c ------------------------------------------------------------------------------- */
+/* --- group.c ------------------------------------------------------------------------------ */
 
 bool ali_arena_is_fused(const allot_arena *a);
 /* Leaves the group; true when the memory is others' business now. */
-bool ali_group_leave(allot_arena *a);
+bool ali_group_leave(allot_arena *a, const void *caller);
+void ali_group_before_fork(void);
+void ali_group_after_fork(bool child);
+
+/* --- scratch.c, fork.c -------------------------------------------------------------------- */
+
+void ali_scratch_fork_child(void);
+/* Before the first use of what a fork could meet in the middle of a change. */
+void ali_region_hook_fork(void);
 
 #endif

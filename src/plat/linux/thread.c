@@ -60,6 +60,21 @@ void ali_os_thread_exit_arm(void *value)
         (void)pthread_setspecific(exit_key, value);
 }
 
+int ali_os_exit_key_make(uint32_t *key, void (*at_exit)(void *value))
+{
+    pthread_key_t made;
+    int e = pthread_key_create(&made, at_exit);
+
+    if (e == 0)
+        *key = (uint32_t)made;
+    return -e;
+}
+
+void ali_os_exit_key_arm(uint32_t key, void *value)
+{
+    (void)pthread_setspecific((pthread_key_t)key, value);
+}
+
 int ali_os_fork_hook(void (*before)(void), void (*parent)(void), void (*child)(void))
 {
     if (__register_atfork != NULL)
