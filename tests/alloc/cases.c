@@ -1,6 +1,8 @@
 /* Every allocator there is. */
 #include "alloc/cases.h"
 
+#include "core/core.h"
+
 static allot_allocator *default_heap(allot_allocator *inner)
 {
     (void)inner;
@@ -36,6 +38,34 @@ static allot_allocator *strict_with_slack(allot_allocator *inner)
 {
     ((struct strict *)inner)->slack = true;
     return inner;
+}
+
+static allot_allocator *arena(allot_allocator *inner)
+{
+    static allot_arena a;
+    const struct allot_arena_options options = {.source = inner, .name = "conform"};
+
+    return allot_arena_init(&a, &options) == 0 ? &a.base : NULL;
+}
+
+static allot_allocator *arena_of_blocks(allot_allocator *inner)
+{
+    ali_options.regions = ALI_REGIONS_INDIVIDUAL;
+    return arena(inner);
+}
+
+static allot_allocator *arena_reserved(allot_allocator *inner)
+{
+    static allot_arena a;
+    const struct allot_arena_options options = {.source = inner, .reserve_bytes = 16 * ALI_GIB};
+
+    return allot_arena_init(&a, &options) == 0 ? &a.base : NULL;
+}
+
+static void arena_end(allot_allocator *a)
+{
+    allot_arena_release((allot_arena *)(void *)a);
+    ali_options.regions = ALI_REGIONS_CHUNKED;
 }
 
 /* No more than must be. */
@@ -82,6 +112,9 @@ const struct conform_case conform_cases[] = {
     {"strict", strict, NULL, CONFORM_DIRECT, 0, 0, 0},
     {"strict, with slack", strict_with_slack, NULL, CONFORM_DIRECT, 0, 0, 0},
     {"strict, bare", strict_bare, NULL, CONFORM_DIRECT, 0, 0, 0},
+    {"arena", arena, arena_end, 0, 0, 0, 0},
+    {"arena of blocks", arena_of_blocks, arena_end, 0, 0, 0, 0},
+    {"arena, reserved", arena_reserved, arena_end, CONFORM_LEAF, 0, 0, 0},
     {"limiter", case_limiter, case_limiter_end, CONFORM_DIRECT, 0, 0, 0},
     {"limiter, with limits", case_limiter_with_limits, case_limiter_end, CONFORM_DIRECT, 0, 0, 0},
     {"fallback", case_fallback, case_fallback_end, CONFORM_DIRECT, 0, 0, 0},
