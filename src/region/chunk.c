@@ -31,23 +31,11 @@ size_t ali_chunk_most(const allot_arena *a)
 
 /* --- the current chunk --------------------------------------------------------------------- */
 
-/* Memory above `at` reads zero only where nobody has been yet. */
-static void note_dirty(allot_arena *a)
-{
-    struct allot_arena_chunk *c = a->chunk;
-
-    if (a->top != c->end)
-        c->dirty = c->end;
-    else if (a->at > c->dirty)
-        c->dirty = a->at;
-    a->dirty = c->dirty;
-}
-
 void ali_chunk_save(allot_arena *a)
 {
     if (a->chunk == NULL)
         return;
-    note_dirty(a);
+    ali_chunk_note_dirty(a);
     a->chunk->at = a->at;
     a->chunk->top = a->top;
 }
@@ -87,13 +75,10 @@ static void push_chunk(allot_arena *a, struct allot_arena_chunk *c)
     enter(a, c);
 }
 
-void ali_chunk_back_to(allot_arena *a, char *at, char *top)
+void ali_chunk_forbid_back(const allot_arena *a, const char *at, const char *top)
 {
-    note_dirty(a);
     forbid(a, at, a->at);
     forbid(a, a->top, top);
-    a->at = at;
-    a->top = top;
 }
 
 /* --- spares -------------------------------------------------------------------------------- */
@@ -303,7 +288,10 @@ static void spare_all(allot_arena *a)
     ali_chunk_save(a);
     forbid_all(a);
     if (a->chunk != NULL && a->chunk != a->buffer) {
-        a->lowest->below = a->spare;
+        /* as a rule there is nothing to link: then the oldest chunk, which has left the cache, is
+         * not touched */
+        if (a->spare != NULL || a->buffer != NULL)
+            a->lowest->below = a->spare;
         a->spare = a->chunk;
     }
     enter(a, a->buffer);
@@ -316,6 +304,10 @@ void ali_chunk_forget(allot_arena *a)
 
 void ali_chunk_reset(allot_arena *a, size_t keep_bytes)
 {
+    if (keep_bytes == ALLOT_KEEP_ALL && a->chunk != NULL && a->chunk->below == NULL) {
+        ali_chunk_back_to(a, a->chunk->start, a->chunk->end);
+        return;
+    }
     if (a->reserve != NULL) {
         ali_chunk_drop_to(a, a->buffer);
         ali_reserve_trim(a, keep_bytes);

@@ -138,11 +138,6 @@ bool allot_arena_is_fused(allot_arena *a, allot_arena *b)
     return fused;
 }
 
-bool ali_arena_is_fused(const allot_arena *a)
-{
-    return node_of(a) != NULL;
-}
-
 /* --- fork ---------------------------------------------------------------------------------- */
 
 void ali_group_before_fork(void)

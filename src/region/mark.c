@@ -129,7 +129,8 @@ allot_status allot_arena_rewind(allot_arena *arena, const struct allot_arena_mar
     const void *caller = __builtin_return_address(0);
     const char *fault = NULL;
 
-    if (!ali_arena_may_empty(arena, "allot_arena_rewind", caller))
+    if (ali_unlikely(!(arena->flags & ALI_ARENA_READY) || ali_arena_is_fused(arena)) &&
+        !ali_arena_may_empty(arena, "allot_arena_rewind", caller))
         return -EBUSY;
     fault = fault_of(arena, mark);
     if (fault != NULL) {
@@ -138,9 +139,11 @@ allot_status allot_arena_rewind(allot_arena *arena, const struct allot_arena_mar
         return -EINVAL;
     }
     ali_arena_settle(arena);
-    ali_due_run(arena, mark->due, caller);
+    if (arena->due != mark->due)
+        ali_due_run(arena, mark->due, caller);
     note_rewind(arena, mark);
-    ali_chunk_drop_to(arena, mark->chunk);
+    if (arena->chunk != mark->chunk)
+        ali_chunk_drop_to(arena, mark->chunk);
     /* a reserved chunk may have another end now, but only if nothing is packed there */
     if (mark->chunk != NULL)
         ali_chunk_back_to(arena, mark->at, mark->chunk->end - mark->packed);

@@ -120,8 +120,31 @@ size_t ali_chunk_most(const allot_arena *a);
 bool ali_chunk_use_buffer(allot_arena *a, void *buffer, size_t bytes);
 /* Goes back to a chunk in the list (NULL: none), and to where it was left. */
 void ali_chunk_drop_to(allot_arena *a, struct allot_arena_chunk *chunk);
+/* What lies between is nobody's now: for checkers. */
+void ali_chunk_forbid_back(const allot_arena *a, const char *at, const char *top);
+
+/* Memory above `at` reads zero only where nobody has been yet. */
+ALI_INLINE void ali_chunk_note_dirty(allot_arena *a)
+{
+    struct allot_arena_chunk *c = a->chunk;
+
+    if (a->top != c->end)
+        c->dirty = c->end;
+    else if (a->at > c->dirty)
+        c->dirty = a->at;
+    a->dirty = c->dirty;
+}
+
 /* Moves at and top back in the current chunk. */
-void ali_chunk_back_to(allot_arena *a, char *at, char *top);
+ALI_INLINE void ali_chunk_back_to(allot_arena *a, char *at, char *top)
+{
+    ali_chunk_note_dirty(a);
+    if (ali_unlikely(a->flags & ALI_ARENA_CHECKED))
+        ali_chunk_forbid_back(a, at, top);
+    a->at = at;
+    a->top = top;
+}
+
 /* The chunks above the buffer are somebody else's now. */
 void ali_chunk_forget(allot_arena *a);
 void ali_chunk_reset(allot_arena *a, size_t keep_bytes);
@@ -178,10 +201,31 @@ void ali_mark_undo(allot_arena *a, const struct allot_arena_mark *mark,
 
 /* --- watch.c: observers and checkers ------------------------------------------------------- */
 
+/* The second halves of the two below, when somebody watches. */
+void ali_watch_settle(allot_arena *a);
+void ali_watch_show(allot_arena *a);
+
 /* Charges the countdown with what the inlined functions handed out. */
-void ali_arena_settle(allot_arena *a);
+ALI_INLINE void ali_arena_settle(allot_arena *a)
+{
+    if (ali_unlikely(a->sampled_for != NULL))
+        ali_watch_settle(a);
+}
+
 /* Sets `end`: how much of the chunk they may hand out. */
-void ali_arena_show(allot_arena *a);
+ALI_INLINE void ali_arena_show(allot_arena *a)
+{
+    if (ali_unlikely(ali_observer_turn_now() != 0 || (a->flags & ALI_ARENA_CHECKED) ||
+                     ali_options.regions != ALI_REGIONS_CHUNKED)) {
+        ali_watch_show(a);
+        return;
+    }
+    a->sampled_for = NULL;
+    a->end = a->top;
+    if (a->end != a->at)
+        a->flags |= ALI_ARENA_MIXED;
+}
+
 /* Whether every object is to be a block of the source. */
 bool ali_arena_is_individual(const allot_arena *a);
 /* The turn of the observer that is to be told of an object of so many bytes; 0 none. */
@@ -192,7 +236,12 @@ void ali_watch_tell_freed(const struct allot_arena_due *due, const void *caller)
 
 /* --- group.c ------------------------------------------------------------------------------ */
 
-bool ali_arena_is_fused(const allot_arena *a);
+ALI_INLINE bool ali_arena_is_fused(const allot_arena *a)
+{
+    /* acquire: pairs with the release in group.c */
+    return __atomic_load_n(&a->group, __ATOMIC_ACQUIRE) != NULL;
+}
+
 /* Leaves the group; true when the memory is others' business now. */
 bool ali_group_leave(allot_arena *a, const void *caller);
 void ali_group_before_fork(void);

@@ -41,10 +41,8 @@ static void arm_for(allot_arena *a, const struct ali_observer *observer)
     a->sample_left = observer->mean_bytes == 0 ? 0 : next_interval(a, observer);
 }
 
-void ali_arena_settle(allot_arena *a)
+void ali_watch_settle(allot_arena *a)
 {
-    if (ali_likely(a->sampled_for == NULL))
-        return;
     a->sample_left -= (a->at - a->shown_at) + (a->shown_top - a->top);
 }
 
@@ -62,7 +60,7 @@ static void show_to(allot_arena *a, const struct ali_observer *observer)
     a->end = observer->mean_bytes == 0 ? a->at : a->at + visible_bytes(a);
 }
 
-void ali_arena_show(allot_arena *a)
+void ali_watch_show(allot_arena *a)
 {
     const struct ali_observer *observer = ali_observer_now();
 
