@@ -60,43 +60,44 @@ enum { ALLOT_ARENA_STEPS = 4 };
 
 struct allot_arena {
     allot_allocator base;
-    /* Read and written by the inlined functions: multiples of 16 except for the last. Where
-     * somebody wants to see allocations, `end` is drawn in front of `top`, down to `at`. */
+    /* Read and written by the inlined functions. Where somebody wants to see allocations, `end` is
+     * drawn in front of `top`, down to `at`. */
     char *at;
     char *end;
     char *dirty; /* what lies between here and `top` reads zero */
     char *top;
-    /* The library's own. */
-    struct allot_arena_chunk *chunk;  /* the current one, with those below it */
-    struct allot_arena_chunk *lowest; /* of them, that is not the buffer */
+    /* The library's own; first what each rewind and reset looks at. */
+    struct allot_arena_chunk *chunk; /* the current one, with those below it */
+    struct allot_arena_due *due;     /* what falls due when the arena is rewound past it */
+    uint32_t flags;
+    uint32_t step_count;
+    struct allot_arena_group *group; /* of fused arenas; atomic */
+    const void *sampled_for;         /* the observer that the countdown is for */
+    size_t marked, mark_count;
+    struct allot_arena_chunk *marked_chunk; /* the newest mark that is valid */
+    char *marked_at;
+    uint64_t epoch, reset_epoch;
+    struct allot_arena_chunk *lowest; /* of the chunks in use, that is not the buffer */
     struct allot_arena_chunk *buffer;
     struct allot_arena_chunk *spare; /* chunks kept by reset and rewind */
-    struct allot_arena_due *due;     /* what falls due when the arena is rewound past it */
+    char *reserve;
     struct allot_arena_due *first_due;
     struct allot_arena_due *own_due; /* this arena as something due in its parent */
-    struct allot_arena_group *group; /* of fused arenas; atomic */
     allot_allocator *source;
     const char *name;
     allot_cleanup_fn cleanup;
     void *cleanup_arg;
     size_t chunk_bytes, chunk_max_bytes, next_bytes;
     size_t limit_bytes, taken_bytes, peak_bytes;
-    char *reserve;
+    size_t chunk_count; /* so far */
     size_t reserve_bytes, reserve_used, reserve_committed, reserve_dirty;
-    struct allot_arena_step steps[ALLOT_ARENA_STEPS]; /* which marks are stale: arena_mark.c */
+    struct allot_arena_step steps[ALLOT_ARENA_STEPS]; /* which marks are stale: mark.c */
     struct allot_arena_step *more_steps;
-    size_t chunk_count;                     /* so far */
-    struct allot_arena_chunk *marked_chunk; /* the newest mark that is valid */
-    char *marked_at;
-    size_t marked, mark_count;
-    uint64_t epoch, reset_epoch;
     size_t steps_bytes;
-    uint32_t step_count, step_room;
-    const void *sampled_for; /* the observer that the countdown is for */
+    uint32_t step_room;
     int64_t sample_left;
     char *shown_at, *shown_top; /* `at` and `top` when `end` was set last */
     uint64_t random;
-    uint32_t flags;
 };
 
 /* The table of operations of every arena. */

@@ -131,10 +131,12 @@ allot_status ali_arena_reset(allot_arena *a, size_t keep_bytes, const void *call
         (void)ali_arena_ready(a, "allot_arena_reset", caller);
         return -EINVAL;
     }
-    if (!ali_arena_may_empty(a, "allot_arena_reset", caller))
+    if (ali_unlikely(!(a->flags & ALI_ARENA_READY) || ali_arena_is_fused(a)) &&
+        !ali_arena_may_empty(a, "allot_arena_reset", caller))
         return -EBUSY;
     ali_arena_settle(a);
-    ali_due_run(a, NULL, caller);
+    if (a->due != NULL)
+        ali_due_run(a, NULL, caller);
     ali_mark_forget_all(a);
     a->flags &= ~(uint32_t)ALI_ARENA_MIXED;
     ali_chunk_reset(a, keep_bytes);

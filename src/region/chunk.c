@@ -17,13 +17,6 @@ enum {
     SOURCE_BYTES = 32 /* left to the source for its own header */
 };
 
-size_t ali_arena_position(const allot_arena *a)
-{
-    const struct allot_arena_chunk *c = a->chunk;
-
-    return c == NULL ? 0 : c->base + (size_t)(a->at - c->start) + (size_t)(c->end - a->top);
-}
-
 size_t ali_chunk_most(const allot_arena *a)
 {
     return a->next_bytes / OVERSIZE_SHARE;
@@ -276,8 +269,6 @@ void ali_chunk_drop_to(allot_arena *a, struct allot_arena_chunk *chunk)
 
 static void forbid_all(const allot_arena *a)
 {
-    if (!(a->flags & ALI_ARENA_CHECKED))
-        return;
     for (struct allot_arena_chunk *c = a->chunk; c != NULL; c = c->below)
         forbid(a, c->start, c->end);
 }
@@ -286,7 +277,8 @@ static void forbid_all(const allot_arena *a)
 static void spare_all(allot_arena *a)
 {
     ali_chunk_save(a);
-    forbid_all(a);
+    if (a->flags & ALI_ARENA_CHECKED)
+        forbid_all(a);
     if (a->chunk != NULL && a->chunk != a->buffer) {
         /* as a rule there is nothing to link: then the oldest chunk, which has left the cache, is
          * not touched */
@@ -313,7 +305,8 @@ void ali_chunk_reset(allot_arena *a, size_t keep_bytes)
         ali_reserve_trim(a, keep_bytes);
     } else {
         spare_all(a);
-        ali_chunk_trim(a, keep_bytes);
+        if (keep_bytes != ALLOT_KEEP_ALL)
+            ali_chunk_trim(a, keep_bytes);
     }
     if (keep_bytes == ALLOT_KEEP_NONE)
         a->next_bytes = a->chunk_bytes;

@@ -50,15 +50,6 @@ void ali_mark_release(allot_arena *a)
     a->more_steps = NULL;
 }
 
-void ali_mark_forget_all(allot_arena *a)
-{
-    a->reset_epoch = ++a->epoch;
-    a->step_count = 0;
-    a->marked = 0;
-    a->marked_chunk = NULL;
-    a->marked_at = NULL;
-}
-
 static bool is_stale(allot_arena *a, const struct allot_arena_mark *mark)
 {
     const struct allot_arena_step *steps = steps_of(a);

@@ -152,7 +152,13 @@ void ali_chunk_reset(allot_arena *a, size_t keep_bytes);
 size_t ali_chunk_trim(allot_arena *a, size_t keep_bytes);
 /* Frees a list of chunks. */
 void ali_chunk_free_list(allot_arena *a, struct allot_arena_chunk *top);
-size_t ali_arena_position(const allot_arena *a);
+ALI_INLINE size_t ali_arena_position(const allot_arena *a)
+{
+    const struct allot_arena_chunk *c = a->chunk;
+
+    return c == NULL ? 0 : c->base + (size_t)(a->at - c->start) + (size_t)(c->end - a->top);
+}
+
 /* What the current chunk is like goes into its header. */
 void ali_chunk_save(allot_arena *a);
 /* A chunk of so many bytes in the reservation, of which those before `dirty` may not be zero. */
@@ -193,7 +199,15 @@ struct allot_arena_due *ali_due_find(const allot_arena *a, const void *object);
 
 /* --- mark.c ------------------------------------------------------------------------------- */
 
-void ali_mark_forget_all(allot_arena *a);
+ALI_INLINE void ali_mark_forget_all(allot_arena *a)
+{
+    a->reset_epoch = ++a->epoch;
+    a->step_count = 0;
+    a->marked = 0;
+    a->marked_chunk = NULL;
+    a->marked_at = NULL;
+}
+
 void ali_mark_release(allot_arena *a);
 /* Ends a scope: its mark is as if it had not been taken, if no other was since. */
 void ali_mark_undo(allot_arena *a, const struct allot_arena_mark *mark,
