@@ -46,8 +46,10 @@ bench="$build"'
     gcc
     git
     jq
+    libapr1-dev
     libjemalloc2
     libmimalloc2.0
+    libtalloc-dev
     libtbbmalloc2
     libtcmalloc-minimal4
     libxml2-utils

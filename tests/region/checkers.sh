@@ -13,26 +13,26 @@ build() { # NAME FLAGS...
         -o "$name" -L "$ALLOT_BUILD_DIR" -lallot -Wl,-rpath,"$ALLOT_BUILD_DIR" 2> "$name.log"
 }
 
-try() { # PATTERN COMMAND...
-    local pattern=$1 how
-    shift
-    "$@" fine > fine.out 2>&1 || { echo "$* fine failed"; cat fine.out; exit 1; }
-    grep -q '^done$' fine.out
-    if grep -q "$pattern" fine.out; then echo "$*: a fine program was blamed"; exit 1; fi
+try() { # CHECKER PATTERN COMMAND...
+    local checker=$1 pattern=$2 how
+    shift 2
+    "$@" fine > "$checker.out" 2>&1 || { echo "$* fine failed"; cat "$checker.out"; exit 1; }
+    grep -q '^done$' "$checker.out"
+    if grep -q "$pattern" "$checker.out"; then echo "$*: a fine program was blamed"; exit 1; fi
     for how in $wrong; do
-        "$@" "$how" > "$how.out" 2>&1 || true
-        grep -q "$pattern" "$how.out" || { echo "$*: $how was not found"; exit 1; }
+        "$@" "$how" > "$checker-$how.out" 2>&1 || true
+        grep -q "$pattern" "$checker-$how.out" || { echo "$*: $how was not found"; exit 1; }
     done
     tried=$((tried + 1))
 }
 
 export ASAN_OPTIONS=detect_leaks=0
 if build asan -fsanitize=address && ASAN_OPTIONS=detect_leaks=0 ./asan fine > /dev/null 2>&1; then
-    try 'use-after-poison' ./asan
+    try asan 'use-after-poison' ./asan
 fi
 build plain
 # The library itself must know Valgrind's requests.
 if command -v valgrind > /dev/null && [ -e /usr/include/valgrind/memcheck.h ]; then
-    try 'Invalid read' valgrind -q ./plain
+    try valgrind 'Invalid read' valgrind -q ./plain
 fi
 [ "$tried" -gt 0 ] || exit 77
