@@ -57,7 +57,9 @@ static size_t visible_bytes(const allot_arena *a)
 static void show_to(allot_arena *a, const struct ali_observer *observer)
 {
     arm_for(a, observer);
-    a->end = observer->mean_bytes == 0 ? a->at : a->at + visible_bytes(a);
+    a->end = a->at;
+    if (observer->mean_bytes != 0 && a->chunk != NULL)
+        a->end += visible_bytes(a);
 }
 
 void ali_watch_show(allot_arena *a)
