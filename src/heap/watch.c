@@ -217,10 +217,8 @@ bool ali_watch_freed(struct ali_found *f, uint8_t state, enum ali_call call, con
     if (ali_hardens_blocks())
         ali_near_check_sides(f, call, caller);
     if (ali_state_is_watched(state)) {
-        struct ali_event event = {.p = f->block,
-                                  .size = ali_watch_size(f),
-                                  .caller = caller,
-                                  .moved = f->moved};
+        struct ali_event event = {
+            .p = f->block, .size = ali_watch_size(f), .caller = caller, .moved = f->moved};
 
         tell_freed(state - ALI_STATE_WATCHED + 1U, &event);
     }

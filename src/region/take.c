@@ -91,6 +91,7 @@ static char *take_observed(allot_arena *a, const struct ali_take *t, uint32_t tu
     due->turn = turn;
     due->object.object = p;
     due->object.bytes = t->size;
+    due->object.how = t->how;
     ali_watch_tell_allocated(due, charge_of(t), t->caller);
     return p;
 }

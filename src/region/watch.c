@@ -119,25 +119,30 @@ static const struct ali_observer *listener(uint32_t turn)
 void ali_watch_tell_allocated(const struct allot_arena_due *due, size_t charged, const void *caller)
 {
     const struct ali_observer *observer = listener(due->turn);
+    struct ali_event event = {.p = due->object.object,
+                              .size = due->object.bytes,
+                              .align = allot_how_align(due->object.how),
+                              .weight_bytes = due->object.bytes,
+                              .caller = caller,
+                              .zero = due->object.how & ALLOT_ZERO};
 
     if (observer == NULL)
         return;
+    if (observer->mean_bytes != 0)
+        event.weight_bytes = ali_observe_weight(observer->mean_bytes, charged);
     ali_observe_paused = true;
-    observer->allocated(due->object.object, due->object.bytes,
-                        observer->mean_bytes == 0
-                            ? due->object.bytes
-                            : ali_observe_weight(observer->mean_bytes, charged),
-                        caller, observer->arg);
+    observer->allocated(&event, observer->arg);
     ali_observe_paused = false;
 }
 
 void ali_watch_tell_freed(const struct allot_arena_due *due, const void *caller)
 {
     const struct ali_observer *observer = listener(due->turn);
+    struct ali_event event = {.p = due->object.object, .size = due->object.bytes, .caller = caller};
 
     if (observer == NULL)
         return;
     ali_observe_paused = true;
-    observer->freed(due->object.object, due->object.bytes, caller, observer->arg);
+    observer->freed(&event, observer->arg);
     ali_observe_paused = false;
 }

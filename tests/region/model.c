@@ -291,18 +291,13 @@ static bool child(struct model *m, const struct model_op *op)
 
 /* --- watchers ------------------------------------------------------------------------------ */
 
-static void hear(void *p, size_t size, uint64_t weight, const void *caller, void *arg)
+static void hear(const struct ali_event *event, void *arg)
 {
-    (void)p, (void)size, (void)weight, (void)caller, (void)arg;
+    (void)event, (void)arg;
 }
 
-static void hear_end(void *p, size_t size, const void *caller, void *arg)
-{
-    (void)p, (void)size, (void)caller, (void)arg;
-}
-
-static const struct ali_observer all = {.allocated = hear, .freed = hear_end};
-static const struct ali_observer some = {.allocated = hear, .freed = hear_end, .mean_bytes = 700};
+static const struct ali_observer all = {.allocated = hear, .freed = hear};
+static const struct ali_observer some = {.allocated = hear, .freed = hear, .mean_bytes = 700};
 
 static bool watch(const struct model_op *op)
 {

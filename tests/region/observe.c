@@ -18,26 +18,26 @@ static struct {
 static size_t note_count, freed_count;
 static uint64_t weight_sum;
 
-static void note_allocated(void *p, size_t size, uint64_t weight, const void *caller, void *arg)
+static void note_allocated(const struct ali_event *event, void *arg)
 {
     (void)arg;
-    assert_non_null(caller);
+    assert_non_null(event->caller);
+    assert_true(event->align >= 16);
     assert_true(note_count < NOTES);
-    notes[note_count].p = p;
-    notes[note_count].size = size;
-    notes[note_count].weight = weight;
+    notes[note_count].p = event->p;
+    notes[note_count].size = event->size;
+    notes[note_count].weight = event->weight_bytes;
     notes[note_count].freed = false;
     note_count++;
-    weight_sum += weight;
+    weight_sum += event->weight_bytes;
 }
 
-static void note_freed(void *p, size_t size, const void *caller, void *arg)
+static void note_freed(const struct ali_event *event, void *arg)
 {
     (void)arg;
-    (void)caller;
     for (size_t i = note_count; i-- > 0;)
-        if (notes[i].p == p && !notes[i].freed) {
-            assert_true(size >= notes[i].size); /* the heap tells of usable bytes */
+        if (notes[i].p == event->p && !notes[i].freed) {
+            assert_true(event->size >= notes[i].size); /* the heap tells of usable bytes */
             notes[i].freed = true;
             freed_count++;
             return;
