@@ -11,15 +11,17 @@
 #include "base/base.h"
 
 enum ali_lock_rank {
-    ALI_RANK_NONE = 0,       /* of objects that the program owns: their order is its own */
-    ALI_RANK_REGION = 1,     /* the groups of fused arenas; held across fork */
-    ALI_RANK_HEAP_LIST = 2,  /* the list of heap objects */
-    ALI_RANK_HEAP = 3,       /* one heap object: its blocks and spans */
-    ALI_RANK_SPAN = 4,       /* the span allocator */
-    ALI_RANK_METADATA = 5,   /* memory for our own structures */
-    ALI_RANK_REPORT = 6,     /* one report at a time */
-    ALI_RANK_QUARANTINE = 7, /* a queue of freed blocks; nothing is locked inside */
-    ALI_RANK_TRACE = 8,      /* one trace file; nothing is locked inside */
+    ALI_RANK_NONE = 0,        /* of objects that the program owns: their order is its own */
+    ALI_RANK_REGION = 1,      /* the groups of fused arenas; held across fork */
+    ALI_RANK_POOL_LIST = 2,   /* the list of shared pools (region) */
+    ALI_RANK_POOL = 3,        /* one shared pool */
+    ALI_RANK_HEAP_LIST = 4,   /* the list of heap objects */
+    ALI_RANK_HEAP = 5,        /* one heap object: its blocks and spans */
+    ALI_RANK_SPAN = 6,        /* the span allocator */
+    ALI_RANK_METADATA = 7,    /* memory for our own structures */
+    ALI_RANK_REPORT = 8,      /* one report at a time */
+    ALI_RANK_QUARANTINE = 9,  /* a queue of freed blocks; nothing is locked inside */
+    ALI_RANK_TRACE = 10,      /* one trace file; nothing is locked inside */
 };
 
 struct ali_lock {

@@ -1,0 +1,267 @@
+/* What the files of the pool share.
+ *
+ *     allot_pool   what the inlined paths need: the window that gets come from, the chunk that puts
+ *                  go to. In a shared pool, and wherever a checker or an observer must see each
+ *                  call, both are empty, so that every call misses.
+ *     ali_opool    the rest, one allocation of the source (or the front of the buffer)
+ *     ali_chunk    | ali_chunk | state bytes, padded to 64 | objects ... |
+ *
+ * One state byte an object is the truth about it; lists, counts and the window are derived from the
+ * state bytes, and made anew from them in a forked child.
+ *
+ *     RAW --get--> LIVE --put--> FREE --get--> LIVE         RAW: never handed out
+ *     FREE --a thread's cache fills--> CACHED --get--> LIVE --put--> CACHED --flush--> FREE
+ *     WATCHED + turn - 1: live, and told to the observer of that turn
+ *
+ * A window is 64 neighbours. The objects of it that were free when it was opened are its bits (in
+ * allot_pool.bits those that the inlined get may take, in `parked` the others), and are no longer
+ * counted in the chunk's `free`. Puts into the chunk of the inlined path are counted there when
+ * somebody needs to know (ali_opool_fold).
+ *
+ * Locks: `lock` (rank POOL) in shared pools only. Never held while the source, a constructor, a
+ * callback or an observer is called. */
+#ifndef ALI_REGION_POOL_H
+#define ALI_REGION_POOL_H
+
+#include "allot/pool.h"
+#include "core/core.h"
+#include "core/observe.h"
+#include "region/area.h"
+
+enum {
+    ALI_OBJECT_RAW = 0,
+    ALI_OBJECT_LIVE = ALLOT_POOL_LIVE,
+    ALI_OBJECT_FREE = ALLOT_POOL_FREE,
+    ALI_OBJECT_CACHED = 3,
+    ALI_OBJECT_WATCHED = 4,
+    ALI_OBJECT_MAKING = 253, /* being constructed, in the pool */
+    ALI_OBJECT_HELD = 254, /* being put, by one thread */
+    ALI_OBJECT_PAD = 255, /* behind the last object of a chunk */
+};
+#define ALI_WINDOW 64
+
+struct ali_chunk {
+    struct ali_area area; /* of the objects; first: an area of `chunks` is its chunk */
+    struct ali_chunk *next_free; /* of those with free objects */
+    struct ali_chunk *prev_free;
+    uint8_t *states;
+    size_t count;
+    size_t free;   /* FREE or RAW, and not in the window */
+    size_t hint;   /* index of the object that was put last */
+    size_t cursor; /* where the search for a window goes on: a multiple of ALI_WINDOW */
+    bool is_listed;
+    void *memory; /* of the source; NULL: of the buffer */
+    size_t memory_bytes;
+};
+
+struct ali_magazine {
+    struct ali_magazine *next;
+    size_t count;
+    struct {
+        void *object;
+        uint8_t *state;
+    } entries[ALLOT_POOL_MAGAZINE];
+};
+
+struct ali_cache;
+
+struct ali_opool {
+    allot_pool *pool;
+    allot_allocator *source; /* NULL: FIXED */
+    size_t object_bytes;
+    size_t stride_bytes;
+    uint64_t reciprocal;
+    size_t chunk_objects;
+    size_t max_objects;
+    uint32_t flags;
+    allot_how how; /* of the objects */
+    size_t window_objects; /* most objects that one window gives */
+    allot_status (*construct)(void *object, void *arg);
+    void (*destroy)(void *object, void *arg);
+    bool (*reclaim)(allot_pool *pool, void *arg);
+    void *arg;
+    char name[32];
+    bool in_buffer;   /* this struct is */
+    bool has_checker; /* forbids and allows memory */
+    bool is_hidden;   /* nothing for the inlined paths */
+    uint64_t id;      /* never used again by another pool */
+
+    struct ali_lock lock; /* SHARED: of all below */
+    struct ali_areas chunks;
+    struct ali_chunk *free_chunks;
+    struct ali_chunk *put_chunk; /* of the inlined path */
+    struct ali_chunk *window_chunk;
+    size_t window_index; /* of its first object */
+    uint64_t parked;
+    size_t objects;       /* in all chunks */
+    size_t planned;       /* in chunks that are being made */
+    size_t free_objects;  /* the sum of `free` of all chunks */
+    size_t opened;        /* objects in all windows so far, and individual ones */
+    size_t peak_objects;
+    size_t next_objects;  /* of the chunk to come, when they grow */
+    size_t reserved_bytes;
+    _Atomic(size_t) failures;
+    struct ali_areas alone; /* objects that are allocations of their own */
+    struct ali_random random;
+    const struct ali_observer *sampled_for;
+    int64_t sample_left;
+
+    struct ali_magazine *depot; /* full ones */
+    struct ali_cache *caches;
+    size_t cache_gets; /* of caches that are gone */
+    size_t moved_out;  /* objects taken for caches: no gets */
+    _Atomic(uint32_t) trims; /* that gave chunks back */
+    struct ali_opool *next_shared; /* of all shared pools */
+};
+
+/* Of a public call: what it is named in a report, and who called it. */
+struct ali_site {
+    const char *call;
+    const void *caller;
+};
+
+ALI_INLINE uint8_t ali_state_read(const uint8_t *state)
+{
+    return __atomic_load_n(state, __ATOMIC_ACQUIRE);
+}
+
+ALI_INLINE void ali_state_write(uint8_t *state, uint8_t value)
+{
+    __atomic_store_n(state, value, __ATOMIC_RELEASE);
+}
+
+ALI_INLINE bool ali_object_is_live(uint8_t state)
+{
+    return state == ALI_OBJECT_LIVE ||
+           (state >= ALI_OBJECT_WATCHED && state < ALI_OBJECT_WATCHED + ALI_OBSERVER_TURNS);
+}
+
+ALI_INLINE bool ali_object_is_free(uint8_t state)
+{
+    return (state & 0xfd) == 0;
+}
+
+ALI_INLINE void ali_opool_enter(struct ali_opool *o)
+{
+    if (o->flags & ALLOT_POOL_SHARED)
+        ali_lock(&o->lock);
+}
+
+ALI_INLINE void ali_opool_leave(struct ali_opool *o)
+{
+    if (o->flags & ALLOT_POOL_SHARED)
+        ali_unlock(&o->lock);
+}
+
+ALI_INLINE char *ali_chunk_object(const struct ali_opool *o, const struct ali_chunk *c, size_t i)
+{
+    return (char *)c->area.start + i * o->stride_bytes;
+}
+
+/* Whether p is the start of an object of the chunk that it is in; its index, or that of the object
+ * around it. */
+ALI_INLINE bool ali_chunk_index(const struct ali_opool *o, const struct ali_chunk *c, const void *p,
+                                size_t *index)
+{
+    unsigned __int128 product =
+        (unsigned __int128)((uintptr_t)p - c->area.start) * o->reciprocal;
+
+    *index = (size_t)(product >> 64);
+    return (uint64_t)product < o->reciprocal;
+}
+
+ALI_INLINE struct ali_chunk *ali_chunk_find(const struct ali_opool *o, const void *p)
+{
+    return (struct ali_chunk *)ali_areas_find(&o->chunks, p);
+}
+
+/* Memory for the pool itself and its chunks: of the source, unseen by observers. */
+void *ali_opool_alloc(const struct ali_opool *o, size_t bytes, allot_how how, const void *caller);
+void ali_opool_free(const struct ali_opool *o, void *p, size_t bytes, allot_how how);
+
+/* --- pool_chunk.c: chunks. The lock is held, unless told otherwise. */
+
+/* A chunk of what fits in the memory; NULL when that is not one object, or not `least`. */
+struct ali_chunk *ali_chunk_make(const struct ali_opool *o, void *memory, size_t bytes,
+                                 size_t least);
+void ali_chunk_add(struct ali_opool *o, struct ali_chunk *c);
+/* `count` more objects of the chunk are free; less when negative. */
+void ali_chunk_count_free(struct ali_opool *o, struct ali_chunk *c, ptrdiff_t count);
+/* Bit i: (states[i] & mask) == value; 64 of them. */
+uint64_t ali_states_equal(const uint8_t *states, uint8_t mask, uint8_t value);
+/* Grows the pool: enters and leaves the lock, which is not held. 0, or the cause is set. */
+allot_status ali_opool_grow(struct ali_opool *o, size_t objects, const void *caller);
+/* Destroys what is constructed and gives the memory back; no lock held, not in the list. */
+void ali_chunk_end(struct ali_opool *o, struct ali_chunk *c);
+
+/* --- pool_core.c: taking and giving */
+
+/* What the inlined path did, into the counts. */
+void ali_opool_fold(struct ali_opool *o);
+/* The objects of the window back into its chunk. */
+void ali_opool_close_window(struct ali_opool *o);
+/* An object in state LIVE or WATCHED, or NULL with the cause set. No lock held. */
+void *ali_opool_take(struct ali_opool *o, const struct ali_site *site);
+/* Puts an object, or reports what it is. No lock held. */
+void ali_opool_give(struct ali_opool *o, void *p, const struct ali_site *site);
+/* Fills the magazine as far as there are objects, and constructed ones where there is a
+ * constructor; marks them CACHED. The lock is held. */
+void ali_opool_move_out(struct ali_opool *o, struct ali_magazine *m);
+void ali_opool_move_in(struct ali_opool *o, struct ali_magazine *m);
+void ali_opool_blame(const struct ali_opool *o, const void *p, const struct ali_site *site);
+
+/* --- pool_alone.c: objects that are allocations of their own, and observers */
+
+struct ali_alone; /* in front of the object */
+
+/* The turn in which the allocation that is being made is to be told of; 0: it is not. */
+uint32_t ali_opool_turn_due(struct ali_opool *o);
+/* Those of a window's objects that may be taken without a look. */
+uint64_t ali_opool_unwatched(struct ali_opool *o, uint64_t bits);
+void ali_opool_tell_taken(const struct ali_opool *o, uint32_t turn, void *p, const void *caller);
+void ali_opool_tell_given(const struct ali_opool *o, uint32_t turn, void *p, const void *caller);
+bool ali_opool_is_alone(const struct ali_opool *o, uint32_t turn);
+void *ali_alone_take(struct ali_opool *o, uint32_t turn, const struct ali_site *site);
+/* False: p is none. */
+bool ali_alone_give(struct ali_opool *o, void *p, const void *caller);
+void *ali_alone_object(const struct ali_area *area);
+void ali_alone_end_all(struct ali_opool *o, const void *caller);
+
+/* --- pool_cache.c: what a thread keeps */
+
+bool ali_cache_get(struct ali_opool *o, void **object);
+/* True: it is cached now. False: the pool itself must look. */
+bool ali_cache_put(struct ali_opool *o, void *object);
+/* The calling thread's objects, and the full magazines, back to the pool. */
+void ali_cache_flush(struct ali_opool *o);
+/* Everything in the pool is reset: what threads keep is forgotten. Nobody uses the pool. */
+void ali_cache_empty_all(struct ali_opool *o);
+/* The pool ends. The list of pools is locked. */
+void ali_cache_forget_all(struct ali_opool *o);
+void ali_cache_free_depot(struct ali_opool *o);
+size_t ali_cache_gets(const struct ali_opool *o);
+void ali_cache_fork_child(struct ali_opool *o);
+void ali_cache_pieces_fork_child(void);
+
+/* --- pool.c and pool_look.c, for the table */
+
+void *ali_opool_get(allot_pool *pool, const struct ali_site *site);
+void ali_opool_put(allot_pool *pool, void *object, const struct ali_site *site);
+int ali_opool_owns(allot_allocator *a, const void *p);
+bool ali_opool_visit(allot_allocator *a, allot_visit_fn visit, void *arg);
+void ali_opool_stats(allot_allocator *a, struct allot_allocator_stats *stats);
+allot_status ali_opool_reset(allot_allocator *a, const void *caller);
+size_t ali_opool_trim(allot_allocator *a);
+
+/* --- pool_fork.c: all shared pools */
+
+void ali_shared_pools_add(struct ali_opool *o);
+void ali_shared_pools_remove(struct ali_opool *o);
+/* The pool with that id, the list being locked until ali_shared_pools_leave; NULL: it is gone. */
+struct ali_opool *ali_shared_pools_enter(uint64_t id);
+void ali_shared_pools_leave(void);
+
+extern const struct allot_allocator_ops ali_pool_ops;
+extern const struct allot_allocator_ops ali_shared_pool_ops;
+
+#endif

@@ -1,0 +1,260 @@
+/* Chunks of a pool: their layout, their counts, growing. See pool.h. */
+#include <errno.h>
+
+#include "region/pool.h"
+
+enum {
+    FIRST_CHUNK_BYTES = 8 << 10,
+    CHUNK_BYTES_MAX = 1 << 20,
+    CHUNK_OBJECTS_MIN = 8, /* of large objects, which pass both */
+    CHUNK_ALIGN = ALI_LINE_BYTES,
+};
+
+void *ali_opool_alloc(const struct ali_opool *o, size_t bytes, allot_how how, const void *caller)
+{
+    bool paused = ali_observe_paused;
+    void *p;
+
+    ali_observe_paused = true;
+    p = o->source->ops->alloc(o->source, bytes, how, caller);
+    ali_observe_paused = paused;
+    return p;
+}
+
+void ali_opool_free(const struct ali_opool *o, void *p, size_t bytes, allot_how how)
+{
+    bool paused = ali_observe_paused;
+
+    ali_observe_paused = true;
+    o->source->ops->free(o->source, p, bytes, how, __builtin_return_address(0));
+    ali_observe_paused = paused;
+}
+
+/* --- layout ------------------------------------------------------------------------------- */
+
+static size_t states_bytes(size_t objects)
+{
+    return ali_align_up(objects, ALI_WINDOW);
+}
+
+/* Bytes that a chunk takes at most, wherever it starts; 0: more than there can be. */
+static size_t chunk_bytes(const struct ali_opool *o, size_t objects)
+{
+    size_t align = allot_how_align(o->how);
+    size_t bytes;
+
+    if (ali_mul_overflows(objects, o->stride_bytes, &bytes) ||
+        ali_add_overflows(bytes, sizeof(struct ali_chunk) + ALI_WINDOW + CHUNK_ALIGN, &bytes) ||
+        ali_add_overflows(bytes, objects, &bytes) || ali_add_overflows(bytes, align, &bytes) ||
+        bytes > PTRDIFF_MAX)
+        return 0;
+    return bytes;
+}
+
+/* Where the objects start, when there are so many. */
+static uintptr_t objects_at(const struct ali_opool *o, uintptr_t header, size_t objects)
+{
+    return ali_align_up(header + sizeof(struct ali_chunk) + states_bytes(objects),
+                        allot_how_align(o->how));
+}
+
+static bool fits(const struct ali_opool *o, uintptr_t header, uintptr_t end, size_t objects)
+{
+    uintptr_t at = objects_at(o, header, objects);
+
+    return at <= end && (end - at) / o->stride_bytes >= objects;
+}
+
+/* The most objects that fit: each takes its stride and a state byte. */
+static size_t count_fitting(const struct ali_opool *o, uintptr_t header, uintptr_t end)
+{
+    size_t most;
+
+    if (end - header <= sizeof(struct ali_chunk))
+        return 0;
+    most = (end - header - sizeof(struct ali_chunk)) / (o->stride_bytes + 1) + 1;
+    while (most > 0 && !fits(o, header, end, most))
+        most--; /* for the padding and the alignment, at most a window and an object */
+    return most;
+}
+
+struct ali_chunk *ali_chunk_make(const struct ali_opool *o, void *memory, size_t bytes,
+                                 size_t least)
+{
+    uintptr_t header = ali_align_up((uintptr_t)memory, CHUNK_ALIGN);
+    uintptr_t end = (uintptr_t)memory + bytes;
+    struct ali_chunk *c = (struct ali_chunk *)header;
+    size_t count;
+
+    if (header > end)
+        return NULL;
+    count = count_fitting(o, header, end);
+    if (count == 0 || count < least)
+        return NULL;
+    if (least != 0)
+        count = least;
+    *c = (struct ali_chunk){.count = count, .states = (uint8_t *)(c + 1), .free = count};
+    c->area.start = objects_at(o, header, count);
+    c->area.bytes = count * o->stride_bytes;
+    memset(c->states, ALI_OBJECT_RAW, count);
+    memset(c->states + count, ALI_OBJECT_PAD, states_bytes(count) - count);
+    ali_os_forbid((void *)c->area.start, o->has_checker ? c->area.bytes : 0);
+    return c;
+}
+
+/* --- lists and counts --------------------------------------------------------------------- */
+
+static void list_free(struct ali_opool *o, struct ali_chunk *c)
+{
+    c->is_listed = true;
+    c->prev_free = NULL;
+    c->next_free = o->free_chunks;
+    if (c->next_free != NULL)
+        c->next_free->prev_free = c;
+    o->free_chunks = c;
+}
+
+static void unlist_free(struct ali_opool *o, struct ali_chunk *c)
+{
+    c->is_listed = false;
+    if (c->next_free != NULL)
+        c->next_free->prev_free = c->prev_free;
+    if (c->prev_free != NULL)
+        c->prev_free->next_free = c->next_free;
+    else
+        o->free_chunks = c->next_free;
+}
+
+void ali_chunk_count_free(struct ali_opool *o, struct ali_chunk *c, ptrdiff_t count)
+{
+    c->free += (size_t)count;
+    o->free_objects += (size_t)count;
+    ali_require(c->free <= c->count);
+    if ((c->free != 0) == c->is_listed)
+        return;
+    if (c->free != 0)
+        list_free(o, c);
+    else
+        unlist_free(o, c);
+}
+
+void ali_chunk_add(struct ali_opool *o, struct ali_chunk *c)
+{
+    size_t count = c->count;
+
+    ali_areas_add(&o->chunks, &c->area);
+    o->objects += count;
+    o->reserved_bytes += c->memory_bytes;
+    c->free = 0;
+    ali_chunk_count_free(o, c, (ptrdiff_t)count);
+}
+
+uint64_t ali_states_equal(const uint8_t *states, uint8_t mask, uint8_t value)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const uint64_t low = 0x7f * ones;
+    uint64_t bits = 0;
+
+    for (unsigned i = 0; i < ALI_WINDOW / 8; i++) {
+        /* relaxed: a byte that another thread changes is one of a live object */
+        uint64_t w = __atomic_load_n((const uint64_t *)(const void *)(states + 8 * i),
+                                     __ATOMIC_RELAXED);
+
+        w = (w & mask * ones) ^ value * ones;
+        w = ~(((w & low) + low) | w | low); /* 0x80 in each byte that is zero */
+        bits |= ((w >> 7) * UINT64_C(0x0102040810204080) >> 56) << 8 * i;
+    }
+    return bits;
+}
+
+/* --- growing ------------------------------------------------------------------------------ */
+
+/* Objects of the next chunk, `least` at least; 0: the cap is reached. */
+static size_t plan(struct ali_opool *o, size_t least)
+{
+    size_t count = o->chunk_objects != 0 ? o->chunk_objects : o->next_objects;
+    size_t used = o->objects + o->planned + o->alone.count;
+    size_t room = SIZE_MAX;
+
+    if (o->max_objects != 0)
+        room = o->max_objects > used ? o->max_objects - used : 0;
+    return room < least ? 0 : ali_min(ali_max(count, least), room);
+}
+
+/* The next chunk is twice as large, to about a MiB. */
+static void plan_next(struct ali_opool *o)
+{
+    if (2 * o->next_objects * o->stride_bytes <= CHUNK_BYTES_MAX)
+        o->next_objects *= 2;
+}
+
+static allot_status fail(enum allot_cause cause)
+{
+    ali_error_set(ALLOT_LAYER_REGION, cause, 0);
+    errno = ENOMEM;
+    return -ENOMEM;
+}
+
+static struct ali_chunk *make_chunk(struct ali_opool *o, size_t count, const void *caller)
+{
+    size_t bytes = chunk_bytes(o, count);
+    struct ali_chunk *c;
+    void *memory;
+
+    if (bytes == 0) {
+        (void)fail(ALLOT_CAUSE_TOO_LARGE);
+        return NULL;
+    }
+    memory = ali_opool_alloc(o, bytes, ALLOT_ALIGN_DEFAULT, caller);
+    if (memory == NULL)
+        return NULL;
+    c = ali_chunk_make(o, memory, bytes, count);
+    ali_require(c != NULL);
+    c->memory = memory;
+    c->memory_bytes = bytes;
+    return c;
+}
+
+/* The first chunk fills about a quarter of what it doubles to. */
+static void plan_first(struct ali_opool *o)
+{
+    if (o->next_objects == 0)
+        o->next_objects =
+            ali_max(FIRST_CHUNK_BYTES / (o->stride_bytes + 1), (size_t)CHUNK_OBJECTS_MIN);
+}
+
+allot_status ali_opool_grow(struct ali_opool *o, size_t objects, const void *caller)
+{
+    struct ali_chunk *c;
+    size_t count;
+
+    if (o->source == NULL)
+        return fail(ALLOT_CAUSE_EXHAUSTED);
+    ali_opool_enter(o);
+    plan_first(o);
+    count = plan(o, objects);
+    o->planned += count;
+    ali_opool_leave(o);
+    if (count == 0)
+        return fail(ALLOT_CAUSE_EXHAUSTED);
+    c = make_chunk(o, count, caller);
+    ali_opool_enter(o);
+    o->planned -= count;
+    if (c != NULL) {
+        ali_chunk_add(o, c);
+        plan_next(o);
+    }
+    ali_opool_leave(o);
+    return c != NULL ? 0 : -ENOMEM;
+}
+
+void ali_chunk_end(struct ali_opool *o, struct ali_chunk *c)
+{
+    if (o->has_checker)
+        ali_os_allow((void *)c->area.start, c->area.bytes, true);
+    for (size_t i = 0; o->destroy != NULL && i < c->count; i++)
+        if (ali_state_read(c->states + i) != ALI_OBJECT_RAW)
+            o->destroy(ali_chunk_object(o, c, i), o->arg);
+    if (c->memory != NULL)
+        ali_opool_free(o, c->memory, c->memory_bytes, ALLOT_ALIGN_DEFAULT);
+}

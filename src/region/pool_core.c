@@ -1,0 +1,384 @@
+/* Taking objects out of a pool and putting them back: what the inlined paths fall back to. */
+#include <errno.h>
+
+#include "region/pool.h"
+
+/* --- the window --------------------------------------------------------------------------- */
+
+void ali_opool_fold(struct ali_opool *o)
+{
+    allot_pool *pool = o->pool;
+
+    if (pool->puts == 0)
+        return;
+    o->put_chunk->hint = pool->last_put;
+    ali_chunk_count_free(o, o->put_chunk, (ptrdiff_t)pool->puts);
+    pool->puts = 0;
+}
+
+void ali_opool_close_window(struct ali_opool *o)
+{
+    uint64_t bits = o->parked | o->pool->bits;
+
+    o->parked = o->pool->bits = 0;
+    if (bits == 0)
+        return;
+    o->opened -= ali_bit_count(bits);
+    ali_chunk_count_free(o, o->window_chunk, (ptrdiff_t)ali_bit_count(bits));
+}
+
+/* Those of a window that can be taken: in a pool with a constructor, constructed ones first. */
+static uint64_t free_bits(const struct ali_opool *o, const struct ali_chunk *c, size_t index)
+{
+    uint64_t bits;
+
+    if (o->construct == NULL)
+        return ali_states_equal(c->states + index, 0xfd, 0);
+    bits = ali_states_equal(c->states + index, 0xff, ALI_OBJECT_FREE);
+    return bits != 0 ? bits : ali_states_equal(c->states + index, 0xff, ALI_OBJECT_RAW);
+}
+
+/* Of large objects a window gives few, so that a program that gets and puts one at a time keeps
+ * getting memory that is in the cache: those around `near`, or else around the lowest. */
+static uint64_t narrow(const struct ali_opool *o, uint64_t bits, size_t near)
+{
+    size_t width = o->window_objects;
+    uint64_t group;
+
+    if (width == ALI_WINDOW)
+        return bits;
+    group = ((UINT64_C(1) << width) - 1) << ali_align_down(near, width);
+    if ((bits & group) == 0)
+        group = ((UINT64_C(1) << width) - 1) << ali_align_down(ali_low_bit(bits), width);
+    return bits & group;
+}
+
+static void open_window(struct ali_opool *o, struct ali_chunk *c, size_t index, uint64_t bits,
+                        size_t near)
+{
+    uint64_t some = narrow(o, bits, near);
+    size_t count = ali_bit_count(some);
+
+    o->window_chunk = c;
+    o->window_index = index;
+    o->parked = some;
+    o->opened += count;
+    ali_chunk_count_free(o, c, -(ptrdiff_t)count);
+    o->peak_objects = ali_max(o->peak_objects, o->objects - o->free_objects + o->alone.count);
+}
+
+/* The next window of the chunk with something in it, from the cursor on. The chunk has some. */
+static void search(struct ali_opool *o, struct ali_chunk *c)
+{
+    size_t windows = (c->count + ALI_WINDOW - 1) / ALI_WINDOW;
+
+    for (size_t i = 0; i < windows; i++) {
+        size_t index = c->cursor;
+        uint64_t bits = free_bits(o, c, index);
+
+        if (bits != 0) {
+            open_window(o, c, index, bits, ali_low_bit(bits));
+            return;
+        }
+        c->cursor = index + ALI_WINDOW < c->count ? index + ALI_WINDOW : 0;
+    }
+    __builtin_trap(); /* the count is wrong: somebody wrote into our memory */
+}
+
+/* What was put last is warm: its window first. Otherwise the search goes on where it was, and never
+ * begins anew at the lowest address. */
+static bool refill(struct ali_opool *o)
+{
+    struct ali_chunk *c = o->put_chunk;
+    uint64_t bits;
+    size_t index;
+
+    if (c == NULL || c->free == 0)
+        c = o->free_chunks;
+    if (c == NULL)
+        return false;
+    index = ali_align_down(c->hint, ALI_WINDOW);
+    bits = free_bits(o, c, index);
+    if (bits != 0)
+        open_window(o, c, index, bits, c->hint % ALI_WINDOW);
+    else
+        search(o, c);
+    return true;
+}
+
+/* Shows the inlined path what nobody needs to see. */
+static void show(struct ali_opool *o)
+{
+    struct ali_chunk *c = o->window_chunk;
+    allot_pool *pool = o->pool;
+
+    pool->bits = ali_opool_unwatched(o, o->parked);
+    o->parked &= ~pool->bits;
+    pool->bit_states = c->states + o->window_index;
+    pool->bit_objects = ali_chunk_object(o, c, o->window_index);
+}
+
+/* --- taking ------------------------------------------------------------------------------- */
+
+struct taken {
+    char *object;
+    uint8_t *state;
+    struct ali_chunk *chunk;
+    bool is_raw;
+};
+
+static bool take_parked(struct ali_opool *o, struct taken *t)
+{
+    size_t i;
+
+    if (o->parked == 0 && !refill(o))
+        return false;
+    t->chunk = o->window_chunk;
+    i = o->window_index + ali_low_bit(o->parked);
+    o->parked &= o->parked - 1;
+    t->state = t->chunk->states + i;
+    t->object = ali_chunk_object(o, t->chunk, i);
+    t->is_raw = ali_state_read(t->state) == ALI_OBJECT_RAW;
+    return true;
+}
+
+/* *turn is that of the observer to be told, and *alone whether the object is to be made apart. */
+static bool take_locked(struct ali_opool *o, struct taken *t, uint32_t *turn, bool *alone)
+{
+    bool good = true;
+
+    ali_opool_enter(o);
+    ali_opool_fold(o);
+    *turn = ali_opool_turn_due(o);
+    *alone = ali_opool_is_alone(o, *turn);
+    if (!*alone) {
+        good = take_parked(o, t);
+        if (good)
+            ali_state_write(t->state, (uint8_t)(*turn != 0 ? ALI_OBJECT_WATCHED + *turn - 1
+                                                           : ALI_OBJECT_LIVE));
+        if (good && *turn == 0 && !o->is_hidden && (o->construct == NULL || !t->is_raw))
+            show(o);
+    }
+    ali_opool_leave(o);
+    return good;
+}
+
+/* Nothing is left: grows, or has the program put something. */
+static bool recover(struct ali_opool *o, bool *asked, const struct ali_site *site)
+{
+    size_t free_before = o->free_objects;
+
+    if (o->flags & ALLOT_POOL_CACHED) {
+        ali_cache_flush(o);
+        if (o->free_objects > free_before)
+            return true;
+    }
+    if (ali_opool_grow(o, 1, site->caller) == 0)
+        return true;
+    if (o->reclaim == NULL || *asked)
+        return false;
+    *asked = true;
+    return o->reclaim(o->pool, o->arg);
+}
+
+static void untake(struct ali_opool *o, const struct taken *t)
+{
+    ali_opool_enter(o);
+    ali_state_write(t->state, ALI_OBJECT_RAW);
+    o->opened--;
+    ali_chunk_count_free(o, t->chunk, 1);
+    ali_opool_leave(o);
+}
+
+static bool make_ready(struct ali_opool *o, const struct taken *t)
+{
+    allot_status s;
+
+    if (o->has_checker)
+        ali_os_allow(t->object, o->object_bytes, o->construct != NULL && !t->is_raw);
+    if (!t->is_raw || o->construct == NULL)
+        return true;
+    s = o->construct(t->object, o->arg);
+    if (s == 0)
+        return true;
+    if (o->has_checker)
+        ali_os_forbid(t->object, o->object_bytes);
+    untake(o, t);
+    ali_error_set(ALLOT_LAYER_PROGRAM, ALLOT_CAUSE_OS, s);
+    errno = ENOMEM;
+    return false;
+}
+
+static void *no_object(struct ali_opool *o)
+{
+    atomic_fetch_add_explicit(&o->failures, 1, memory_order_relaxed);
+    return NULL;
+}
+
+void *ali_opool_take(struct ali_opool *o, const struct ali_site *site)
+{
+    struct taken t;
+    bool asked = false;
+    bool alone;
+    uint32_t turn;
+
+    for (;;) {
+        bool good = take_locked(o, &t, &turn, &alone);
+
+        if (alone) {
+            void *p = ali_alone_take(o, turn, site);
+
+            if (p != NULL)
+                return p;
+            if (asked || o->reclaim == NULL || !o->reclaim(o->pool, o->arg))
+                return no_object(o);
+            asked = true;
+            continue;
+        }
+        if (good)
+            break;
+        if (!recover(o, &asked, site))
+            return no_object(o);
+    }
+    if (!make_ready(o, &t))
+        return no_object(o);
+    if (turn != 0)
+        ali_opool_tell_taken(o, turn, t.object, site->caller);
+    return t.object;
+}
+
+/* --- giving ------------------------------------------------------------------------------- */
+
+/* The inlined put goes to this chunk now. */
+static void put_to(struct ali_opool *o, struct ali_chunk *c)
+{
+    allot_pool *pool = o->pool;
+
+    if (o->put_chunk == c)
+        return;
+    o->put_chunk = c;
+    if (o->is_hidden)
+        return;
+    pool->chunk = c->area.start;
+    pool->chunk_bytes = c->area.bytes;
+    pool->chunk_states = c->states;
+}
+
+/* Of threads that put the same object, one succeeds. */
+static bool claim(uint8_t *state, uint8_t *was)
+{
+    *was = ali_state_read(state);
+    while (ali_object_is_live(*was))
+        if (__atomic_compare_exchange_n(state, was, ALI_OBJECT_HELD, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE))
+            return true;
+    return false;
+}
+
+static void give_held(struct ali_opool *o, struct ali_chunk *c, size_t i)
+{
+    ali_opool_enter(o);
+    ali_state_write(c->states + i, ALI_OBJECT_FREE);
+    c->hint = i;
+    ali_chunk_count_free(o, c, 1);
+    put_to(o, c);
+    ali_opool_leave(o);
+}
+
+void ali_opool_give(struct ali_opool *o, void *p, const struct ali_site *site)
+{
+    struct ali_chunk *c;
+    uint8_t was;
+    size_t i;
+
+    ali_opool_enter(o);
+    ali_opool_fold(o);
+    c = ali_chunk_find(o, p);
+    ali_opool_leave(o); /* a chunk with a live object in it stays */
+    if (c == NULL) {
+        if (!ali_alone_give(o, p, site->caller))
+            ali_opool_blame(o, p, site);
+        return;
+    }
+    if (!ali_chunk_index(o, c, p, &i) || !claim(c->states + i, &was)) {
+        ali_opool_blame(o, p, site);
+        return;
+    }
+    if (was != ALI_OBJECT_LIVE)
+        ali_opool_tell_given(o, was - ALI_OBJECT_WATCHED + 1U, p, site->caller);
+    if (o->has_checker)
+        ali_os_forbid(p, o->object_bytes);
+    give_held(o, c, i);
+}
+
+/* --- for caches --------------------------------------------------------------------------- */
+
+void ali_opool_move_out(struct ali_opool *o, struct ali_magazine *m)
+{
+    struct taken t;
+
+    while (m->count < ALLOT_POOL_MAGAZINE && take_parked(o, &t)) {
+        if (t.is_raw && o->construct != NULL) {
+            o->opened--;
+            ali_chunk_count_free(o, t.chunk, 1);
+            break;
+        }
+        ali_state_write(t.state, ALI_OBJECT_CACHED);
+        m->entries[m->count].object = t.object;
+        m->entries[m->count].state = t.state;
+        m->count++;
+        o->moved_out++;
+    }
+}
+
+void ali_opool_move_in(struct ali_opool *o, struct ali_magazine *m)
+{
+    while (m->count != 0) {
+        struct ali_chunk *c = ali_chunk_find(o, m->entries[--m->count].object);
+        uint8_t *state = m->entries[m->count].state;
+
+        ali_state_write(state, ALI_OBJECT_FREE);
+        c->hint = (size_t)(state - c->states);
+        o->put_chunk = c;
+        ali_chunk_count_free(o, c, 1);
+    }
+}
+
+/* --- misuse ------------------------------------------------------------------------------- */
+
+static void describe(const struct ali_opool *o, struct allot_misuse *m)
+{
+    const struct ali_chunk *c = ali_chunk_find(o, m->pointer);
+    const struct ali_area *alone = ali_areas_find(&o->alone, m->pointer);
+    uint8_t state = ALI_OBJECT_LIVE;
+    size_t i;
+
+    if (c == NULL && alone == NULL)
+        return; /* the report looks it up */
+    m->block_bytes = o->object_bytes;
+    if (c == NULL) {
+        m->block = ali_alone_object(alone);
+    } else {
+        (void)ali_chunk_index(o, c, m->pointer, &i);
+        m->block = ali_chunk_object(o, c, i);
+        state = ali_state_read(c->states + i);
+    }
+    m->place = state == ALI_OBJECT_RAW         ? ALLOT_PLACE_UNISSUED_BLOCK
+               : ali_object_is_live(state) ? ALLOT_PLACE_LIVE_BLOCK
+                                           : ALLOT_PLACE_FREED_BLOCK;
+}
+
+void ali_opool_blame(const struct ali_opool *o, const void *p, const struct ali_site *site)
+{
+    struct allot_misuse m = {.kind = ALLOT_MISUSE_INVALID_FREE,
+                             .call = site->call,
+                             .pointer = p,
+                             .heap = o->name[0] != '\0' ? o->name : NULL};
+
+    ali_opool_enter((struct ali_opool *)(uintptr_t)o);
+    describe(o, &m);
+    ali_opool_leave((struct ali_opool *)(uintptr_t)o);
+    if (m.block == p && m.place == ALLOT_PLACE_FREED_BLOCK)
+        m.kind = ALLOT_MISUSE_DOUBLE_FREE;
+    ali_report_misuse(&m, site->caller);
+}
