@@ -10,6 +10,7 @@
 #include <allot/misuse.h>
 #include <allot/oom.h>
 #include <allot/scratch.h>
+#include <allot/pool.h>
 #include <allot/stats.h>
 
 #endif

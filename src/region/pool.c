@@ -345,7 +345,7 @@ static size_t construct_batch(struct ali_opool *o, const struct batch *b)
 
 static allot_status construct_more(struct ali_opool *o, size_t count, const void *caller)
 {
-    struct batch b;
+    struct batch b = {NULL, 0, 0};
 
     while (count > 0) {
         size_t made;
