@@ -254,6 +254,15 @@ void allot_pool_put_bulk(allot_pool *pool, void *const *objects, size_t count)
 
 /* --- everything at once ------------------------------------------------------------------- */
 
+static size_t count_free_in(const struct ali_chunk *c)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < c->count; i += ALI_WINDOW)
+        count += ali_bit_count(ali_states_equal(c->states + i, 0xff, ALI_OBJECT_FREE));
+    return count;
+}
+
 /* Free objects that are constructed, where there is a constructor. */
 static size_t count_ready(struct ali_opool *o)
 {
@@ -264,9 +273,8 @@ static size_t count_ready(struct ali_opool *o)
     ali_opool_close_window(o);
     if (o->construct == NULL)
         ready = o->free_objects;
-    for (struct ali_chunk *c = o->free_chunks; c != NULL && o->construct != NULL; c = c->next_free)
-        for (size_t i = 0; i < c->count; i += ALI_WINDOW)
-            ready += ali_bit_count(ali_states_equal(c->states + i, 0xff, ALI_OBJECT_FREE));
+    for (struct ali_area *a = o->chunks.first; a != NULL && o->construct != NULL; a = a->next)
+        ready += count_free_in((struct ali_chunk *)a);
     ali_opool_leave(o);
     return ready;
 }
@@ -301,10 +309,9 @@ static bool claim_some_raw(struct ali_opool *o, size_t limit, struct batch *b)
     bool good = false;
 
     ali_opool_enter(o);
-    for (struct ali_chunk *next, *c = o->free_chunks; c != NULL && !good; c = next) {
-        next = c->next_free;
-        good = claim_raw(o, c, limit, b);
-    }
+    for (struct ali_area *a = o->chunks.first; a != NULL && !good; a = a->next)
+        if (((struct ali_chunk *)a)->free != 0)
+            good = claim_raw(o, (struct ali_chunk *)a, limit, b);
     ali_opool_leave(o);
     return good;
 }
@@ -410,22 +417,6 @@ void allot_pool_reset(allot_pool *pool)
     (void)ali_opool_reset(&pool->base, __builtin_return_address(0));
 }
 
-/* Takes the chunk out of everything but memory. The lock is held. */
-static void detach(struct ali_opool *o, struct ali_chunk *c)
-{
-    size_t count = c->count;
-
-    ali_areas_remove(&o->chunks, &c->area);
-    ali_chunk_count_free(o, c, -(ptrdiff_t)count);
-    o->objects -= count;
-    o->reserved_bytes -= c->memory_bytes;
-    if (o->put_chunk != c)
-        return;
-    o->put_chunk = NULL;
-    o->pool->chunk = 0;
-    o->pool->chunk_bytes = 0;
-}
-
 size_t ali_opool_trim(allot_allocator *a)
 {
     struct ali_opool *o = ((allot_pool *)a)->own;
@@ -437,11 +428,11 @@ size_t ali_opool_trim(allot_allocator *a)
     ali_opool_enter(o);
     ali_opool_fold(o);
     ali_opool_close_window(o);
-    for (struct ali_chunk *next, *c = o->free_chunks; c != NULL; c = next) {
+    for (struct ali_chunk *next, *c = o->lists[ALI_CHUNK_RICH]; c != NULL; c = next) {
         next = c->next_free;
         if (c->memory == NULL || c->free != c->count)
             continue;
-        detach(o, c);
+        ali_chunk_detach(o, c);
         c->next_free = gone;
         gone = c;
     }

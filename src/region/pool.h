@@ -40,16 +40,20 @@ enum {
 };
 #define ALI_WINDOW 64
 
+/* Which list a chunk is in. A window of a rich chunk is worth opening: an eighth of it is free. */
+enum ali_chunk_list { ALI_CHUNK_FULL, ALI_CHUNK_POOR, ALI_CHUNK_RICH };
+#define ALI_CHUNK_HINTS 32
+
 struct ali_chunk {
     struct ali_area area; /* of the objects; first: an area of `chunks` is its chunk */
-    struct ali_chunk *next_free; /* of those with free objects */
+    struct ali_chunk *next_free; /* in its list */
     struct ali_chunk *prev_free;
     uint8_t *states;
     size_t count;
     size_t free;   /* FREE or RAW, and not in the window */
     size_t hint;   /* index of the object that was put last */
     size_t cursor; /* where the search for a window goes on: a multiple of ALI_WINDOW */
-    bool is_listed;
+    uint8_t list;  /* of those with free objects: enum ali_chunk_list */
     void *memory; /* of the source; NULL: of the buffer */
     size_t memory_bytes;
 };
@@ -88,7 +92,7 @@ struct ali_opool {
 
     struct ali_lock lock; /* SHARED: of all below */
     struct ali_areas chunks;
-    struct ali_chunk *free_chunks;
+    struct ali_chunk *lists[3]; /* by enum ali_chunk_list; that of full ones is empty */
     struct ali_chunk *put_chunk; /* of the inlined path */
     struct ali_chunk *window_chunk;
     size_t window_index; /* of its first object */
@@ -101,6 +105,7 @@ struct ali_opool {
     size_t next_objects;  /* of the chunk to come, when they grow */
     size_t reserved_bytes;
     _Atomic(size_t) failures;
+    struct ali_chunk *hints[ALI_CHUNK_HINTS]; /* by address: where to look first */
     struct ali_areas alone; /* objects that are allocations of their own */
     struct ali_random random;
     const struct ali_observer *sampled_for;
@@ -170,9 +175,9 @@ ALI_INLINE bool ali_chunk_index(const struct ali_opool *o, const struct ali_chun
     return (uint64_t)product < o->reciprocal;
 }
 
-ALI_INLINE struct ali_chunk *ali_chunk_find(const struct ali_opool *o, const void *p)
+ALI_INLINE struct ali_chunk **ali_chunk_hint(struct ali_opool *o, const void *p)
 {
-    return (struct ali_chunk *)ali_areas_find(&o->chunks, p);
+    return &o->hints[((uintptr_t)p >> 18) % ALI_CHUNK_HINTS];
 }
 
 /* Memory for the pool itself and its chunks: of the source, unseen by observers. */
@@ -185,6 +190,10 @@ void ali_opool_free(const struct ali_opool *o, void *p, size_t bytes, allot_how 
 struct ali_chunk *ali_chunk_make(const struct ali_opool *o, void *memory, size_t bytes,
                                  size_t least);
 void ali_chunk_add(struct ali_opool *o, struct ali_chunk *c);
+/* Out of everything but memory. */
+void ali_chunk_detach(struct ali_opool *o, struct ali_chunk *c);
+/* The chunk that p is in an object of, or NULL. */
+struct ali_chunk *ali_chunk_find(struct ali_opool *o, const void *p);
 /* `count` more objects of the chunk are free; less when negative. */
 void ali_chunk_count_free(struct ali_opool *o, struct ali_chunk *c, ptrdiff_t count);
 /* Bit i: (states[i] & mask) == value; 64 of them. */
@@ -208,7 +217,7 @@ void ali_opool_give(struct ali_opool *o, void *p, const struct ali_site *site);
  * constructor; marks them CACHED. The lock is held. */
 void ali_opool_move_out(struct ali_opool *o, struct ali_magazine *m);
 void ali_opool_move_in(struct ali_opool *o, struct ali_magazine *m);
-void ali_opool_blame(const struct ali_opool *o, const void *p, const struct ali_site *site);
+void ali_opool_blame(struct ali_opool *o, const void *p, const struct ali_site *site);
 
 /* --- pool_alone.c: objects that are allocations of their own, and observers */
 

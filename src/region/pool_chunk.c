@@ -5,7 +5,7 @@
 
 enum {
     FIRST_CHUNK_BYTES = 8 << 10,
-    CHUNK_BYTES_MAX = 1 << 20,
+    CHUNK_BYTES_MAX = 1 << 20, /* of chunks that double */
     CHUNK_OBJECTS_MIN = 8, /* of large objects, which pass both */
     CHUNK_ALIGN = ALI_LINE_BYTES,
 };
@@ -104,38 +104,76 @@ struct ali_chunk *ali_chunk_make(const struct ali_opool *o, void *memory, size_t
 
 /* --- lists and counts --------------------------------------------------------------------- */
 
-static void list_free(struct ali_opool *o, struct ali_chunk *c)
+static enum ali_chunk_list list_of(const struct ali_chunk *c)
 {
-    c->is_listed = true;
-    c->prev_free = NULL;
-    c->next_free = o->free_chunks;
-    if (c->next_free != NULL)
-        c->next_free->prev_free = c;
-    o->free_chunks = c;
+    if (c->free == 0)
+        return ALI_CHUNK_FULL;
+    return c->free >= c->count / 8 ? ALI_CHUNK_RICH : ALI_CHUNK_POOR;
 }
 
-static void unlist_free(struct ali_opool *o, struct ali_chunk *c)
+static void unlist(struct ali_opool *o, struct ali_chunk *c)
 {
-    c->is_listed = false;
     if (c->next_free != NULL)
         c->next_free->prev_free = c->prev_free;
     if (c->prev_free != NULL)
         c->prev_free->next_free = c->next_free;
     else
-        o->free_chunks = c->next_free;
+        o->lists[c->list] = c->next_free;
+}
+
+static void enlist(struct ali_opool *o, struct ali_chunk *c)
+{
+    c->prev_free = NULL;
+    c->next_free = o->lists[c->list];
+    if (c->next_free != NULL)
+        c->next_free->prev_free = c;
+    o->lists[c->list] = c;
 }
 
 void ali_chunk_count_free(struct ali_opool *o, struct ali_chunk *c, ptrdiff_t count)
 {
+    enum ali_chunk_list list;
+
     c->free += (size_t)count;
     o->free_objects += (size_t)count;
     ali_require(c->free <= c->count);
-    if ((c->free != 0) == c->is_listed)
+    list = list_of(c);
+    if (ali_likely(list == c->list))
         return;
-    if (c->free != 0)
-        list_free(o, c);
-    else
-        unlist_free(o, c);
+    if (c->list != ALI_CHUNK_FULL)
+        unlist(o, c);
+    c->list = (uint8_t)list;
+    if (list != ALI_CHUNK_FULL)
+        enlist(o, c);
+}
+
+struct ali_chunk *ali_chunk_find(struct ali_opool *o, const void *p)
+{
+    struct ali_chunk **hint = ali_chunk_hint(o, p);
+    struct ali_chunk *c = *hint;
+
+    if (ali_likely(c != NULL && (uintptr_t)p - c->area.start < c->area.bytes))
+        return c;
+    c = (struct ali_chunk *)ali_areas_find(&o->chunks, p);
+    if (c != NULL)
+        *hint = c;
+    return c;
+}
+
+void ali_chunk_detach(struct ali_opool *o, struct ali_chunk *c)
+{
+    ali_areas_remove(&o->chunks, &c->area);
+    ali_chunk_count_free(o, c, -(ptrdiff_t)c->free);
+    o->objects -= c->count;
+    o->reserved_bytes -= c->memory_bytes;
+    for (size_t i = 0; i < ALI_CHUNK_HINTS; i++)
+        if (o->hints[i] == c)
+            o->hints[i] = NULL;
+    if (o->put_chunk != c)
+        return;
+    o->put_chunk = NULL;
+    o->pool->chunk = 0;
+    o->pool->chunk_bytes = 0;
 }
 
 void ali_chunk_add(struct ali_opool *o, struct ali_chunk *c)
@@ -181,11 +219,14 @@ static size_t plan(struct ali_opool *o, size_t least)
     return room < least ? 0 : ali_min(ali_max(count, least), room);
 }
 
-/* The next chunk is twice as large, to about a MiB. */
+/* The next chunk is twice as large, to about a MiB; from there on an eighth of what there is, so
+ * that chunks stay few and never much is unused. */
 static void plan_next(struct ali_opool *o)
 {
     if (2 * o->next_objects * o->stride_bytes <= CHUNK_BYTES_MAX)
         o->next_objects *= 2;
+    else
+        o->next_objects = ali_max(o->next_objects, o->objects / 8);
 }
 
 static allot_status fail(enum allot_cause cause)

@@ -85,25 +85,38 @@ static void search(struct ali_opool *o, struct ali_chunk *c)
     __builtin_trap(); /* the count is wrong: somebody wrote into our memory */
 }
 
-/* What was put last is warm: its window first. Otherwise the search goes on where it was, and never
- * begins anew at the lowest address. */
+/* The window of what was put last, which is warm, when `least` of it is free. */
+static bool open_warm(struct ali_opool *o, struct ali_chunk *c, unsigned least)
+{
+    size_t index = ali_align_down(c->hint, ALI_WINDOW);
+    uint64_t bits = free_bits(o, c, index);
+
+    if (ali_bit_count(bits) < least)
+        return false;
+    open_window(o, c, index, bits, c->hint % ALI_WINDOW);
+    return true;
+}
+
+/* First choice is the chunk that was put to last, as long as it is rich: a window of few objects
+ * is soon used up. The search goes on where it was, and never begins anew at the lowest address. */
 static bool refill(struct ali_opool *o)
 {
-    struct ali_chunk *c = o->put_chunk;
-    uint64_t bits;
-    size_t index;
+    struct ali_chunk *put = o->put_chunk;
+    struct ali_chunk *c = put;
 
-    if (c == NULL || c->free == 0)
-        c = o->free_chunks;
-    if (c == NULL)
-        return false;
-    index = ali_align_down(c->hint, ALI_WINDOW);
-    bits = free_bits(o, c, index);
-    if (bits != 0)
-        open_window(o, c, index, bits, c->hint % ALI_WINDOW);
-    else
+    if (c == NULL || c->list != ALI_CHUNK_RICH)
+        c = o->lists[ALI_CHUNK_RICH];
+    if (c != NULL) {
+        if (!open_warm(o, c, ALI_WINDOW / 8))
+            search(o, c);
+        return true;
+    }
+    if (put != NULL && put->free != 0 && open_warm(o, put, 1))
+        return true;
+    c = o->lists[ALI_CHUNK_POOR];
+    if (c != NULL)
         search(o, c);
-    return true;
+    return c != NULL;
 }
 
 /* Shows the inlined path what nobody needs to see. */
@@ -265,9 +278,11 @@ static void put_to(struct ali_opool *o, struct ali_chunk *c)
 }
 
 /* Of threads that put the same object, one succeeds. */
-static bool claim(uint8_t *state, uint8_t *was)
+static bool claim(const struct ali_opool *o, uint8_t *state, uint8_t *was)
 {
     *was = ali_state_read(state);
+    if (!(o->flags & ALLOT_POOL_SHARED))
+        return ali_object_is_live(*was);
     while (ali_object_is_live(*was))
         if (__atomic_compare_exchange_n(state, was, ALI_OBJECT_HELD, false, __ATOMIC_ACQ_REL,
                                         __ATOMIC_ACQUIRE))
@@ -300,7 +315,7 @@ void ali_opool_give(struct ali_opool *o, void *p, const struct ali_site *site)
             ali_opool_blame(o, p, site);
         return;
     }
-    if (!ali_chunk_index(o, c, p, &i) || !claim(c->states + i, &was)) {
+    if (!ali_chunk_index(o, c, p, &i) || !claim(o, c->states + i, &was)) {
         ali_opool_blame(o, p, site);
         return;
     }
@@ -346,9 +361,9 @@ void ali_opool_move_in(struct ali_opool *o, struct ali_magazine *m)
 
 /* --- misuse ------------------------------------------------------------------------------- */
 
-static void describe(const struct ali_opool *o, struct allot_misuse *m)
+static void describe(struct ali_opool *o, struct allot_misuse *m)
 {
-    const struct ali_chunk *c = ali_chunk_find(o, m->pointer);
+    struct ali_chunk *c = ali_chunk_find(o, m->pointer);
     const struct ali_area *alone = ali_areas_find(&o->alone, m->pointer);
     uint8_t state = ALI_OBJECT_LIVE;
     size_t i;
@@ -368,16 +383,16 @@ static void describe(const struct ali_opool *o, struct allot_misuse *m)
                                            : ALLOT_PLACE_FREED_BLOCK;
 }
 
-void ali_opool_blame(const struct ali_opool *o, const void *p, const struct ali_site *site)
+void ali_opool_blame(struct ali_opool *o, const void *p, const struct ali_site *site)
 {
     struct allot_misuse m = {.kind = ALLOT_MISUSE_INVALID_FREE,
                              .call = site->call,
                              .pointer = p,
                              .heap = o->name[0] != '\0' ? o->name : NULL};
 
-    ali_opool_enter((struct ali_opool *)(uintptr_t)o);
+    ali_opool_enter(o);
     describe(o, &m);
-    ali_opool_leave((struct ali_opool *)(uintptr_t)o);
+    ali_opool_leave(o);
     if (m.block == p && m.place == ALLOT_PLACE_FREED_BLOCK)
         m.kind = ALLOT_MISUSE_DOUBLE_FREE;
     ali_report_misuse(&m, site->caller);

@@ -28,7 +28,7 @@ static void settle_chunk(struct ali_opool *o, struct ali_chunk *c)
         unused += ali_object_is_free(state);
     }
     c->free = 0;
-    c->is_listed = false;
+    c->list = ALI_CHUNK_FULL;
     o->objects += c->count;
     ali_chunk_count_free(o, c, (ptrdiff_t)unused);
 }
@@ -41,7 +41,8 @@ static void settle_pool(struct ali_opool *o)
     o->opened -= ali_bit_count(o->parked);
     o->parked = 0;
     o->window_chunk = o->put_chunk = NULL;
-    o->free_chunks = NULL;
+    memset(o->lists, 0, sizeof o->lists);
+    memset(o->hints, 0, sizeof o->hints);
     o->objects = o->planned = o->free_objects = 0;
     for (struct ali_area *area = o->chunks.first; area != NULL; area = area->next)
         settle_chunk(o, (struct ali_chunk *)area);

@@ -157,26 +157,34 @@ static size_t audit_chunk(const struct ali_opool *o, const struct ali_chunk *c)
     if (c == o->window_chunk)
         counted += ali_bit_count(o->parked | o->pool->bits);
     wrong += counted != unused;
-    wrong += c->is_listed != (c->free != 0);
+    wrong += (c->list == ALI_CHUNK_FULL) != (c->free == 0);
     wrong += c->cursor >= c->count || c->cursor % ALI_WINDOW != 0 || c->hint >= c->count;
     wrong += c->area.bytes != c->count * o->stride_bytes;
     return wrong;
 }
 
-static size_t audit_free_list(const struct ali_opool *o)
+/* Inconsistencies of one list; its free objects are added to *sum. */
+static size_t audit_list(const struct ali_opool *o, enum ali_chunk_list list, size_t *sum)
 {
     const struct ali_chunk *prev = NULL;
     size_t wrong = 0;
-    size_t sum = 0;
     size_t count = 0;
 
-    for (const struct ali_chunk *c = o->free_chunks; c != NULL; prev = c, c = c->next_free) {
-        wrong += c->prev_free != prev || !c->is_listed;
-        sum += c->free;
+    for (const struct ali_chunk *c = o->lists[list]; c != NULL; prev = c, c = c->next_free) {
+        wrong += c->prev_free != prev || c->list != list;
+        *sum += c->free;
         if (++count > o->chunks.count)
             return wrong + 1; /* a ring */
     }
-    return wrong + (sum != o->free_objects);
+    return wrong;
+}
+
+static size_t audit_lists(const struct ali_opool *o)
+{
+    size_t sum = 0;
+    size_t wrong = audit_list(o, ALI_CHUNK_POOR, &sum) + audit_list(o, ALI_CHUNK_RICH, &sum);
+
+    return wrong + (o->lists[ALI_CHUNK_FULL] != NULL) + (sum != o->free_objects);
 }
 
 size_t allot_pool_audit(const allot_pool *pool)
@@ -185,7 +193,7 @@ size_t allot_pool_audit(const allot_pool *pool)
     size_t wrong = ali_areas_audit(&o->chunks) + ali_areas_audit(&o->alone);
     size_t objects = 0;
 
-    wrong += audit_window(o) + audit_free_list(o);
+    wrong += audit_window(o) + audit_lists(o);
     for (const struct ali_area *area = o->chunks.first; area != NULL; area = area->next) {
         const struct ali_chunk *c = (const struct ali_chunk *)area;
 
