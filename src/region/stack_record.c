@@ -1,0 +1,207 @@
+/* Records and chunks of a stack. See stack.h. */
+#include <errno.h>
+
+#include "region/stack.h"
+
+enum { CHUNK_BYTES_MAX = 1 << 20, RECORD_BYTES = sizeof(uintptr_t) };
+
+/* --- records ------------------------------------------------------------------------------ */
+
+static void decode(struct ali_record *r)
+{
+    uintptr_t word = *r->slot;
+
+    r->tag = word & ALI_RECORD_TAGGED ? (enum ali_record_tag)(word & 7) : ALI_RECORD_PLAIN;
+    r->object = (char *)(word & ~(ALI_RECORD_TAGGED | 7));
+    r->words = 1;
+    if (r->tag != ALI_RECORD_WATCHED && r->tag != ALI_RECORD_GONE)
+        return;
+    r->words = ALI_RECORD_WORDS_MAX;
+    r->size = r->slot[1];
+    r->info = r->slot[2];
+}
+
+/* At the end of a chunk, on in the one before. */
+static bool settle(struct ali_record *r)
+{
+    while (decode(r), r->tag == ALI_RECORD_SENTINEL) {
+        r->chunk = r->chunk->prev;
+        if (r->chunk == NULL)
+            return false;
+        r->slot = r->chunk->record;
+    }
+    return true;
+}
+
+bool ali_record_first(const struct ali_stack *s, struct ali_record *r)
+{
+    *r = (struct ali_record){.chunk = s->chunk, .slot = s->stack->record};
+    return settle(r);
+}
+
+bool ali_record_next(struct ali_record *r)
+{
+    r->slot += r->words;
+    return settle(r);
+}
+
+void ali_record_tag_as(const struct ali_record *r, enum ali_record_tag tag)
+{
+    *r->slot = ali_record_word(tag, (uintptr_t)r->object);
+}
+
+/* --- how far it is filled ----------------------------------------------------------------- */
+
+void ali_stack_set_top(struct ali_stack *s, char *top)
+{
+    bool hide =
+        s->has_checker || (ali_observer_turn_now() != 0 && !ali_observe_paused);
+
+    s->top = top;
+    s->stack->top = hide ? (char *)s->chunk->end : top;
+}
+
+static void keep_or_free(struct ali_stack *s, struct ali_stack_chunk *c)
+{
+    struct ali_stack_chunk *spare = s->spare;
+
+    if (spare == NULL || spare->bytes < c->bytes) {
+        s->spare = c;
+        c = spare;
+    }
+    if (c != NULL)
+        ali_stack_free_chunk(s, c);
+}
+
+void ali_stack_drop_to(struct ali_stack *s, struct ali_stack_chunk *c, uintptr_t *record, char *top)
+{
+    while (s->chunk != c) {
+        struct ali_stack_chunk *gone = s->chunk;
+
+        s->chunk = gone->prev;
+        if (s->has_checker)
+            ali_os_forbid(gone->start, (size_t)((char *)gone->end - gone->start));
+        keep_or_free(s, gone);
+    }
+    if (s->has_checker)
+        ali_os_forbid(top, (size_t)((char *)record - top));
+    s->stack->record = record;
+    ali_stack_set_top(s, top);
+}
+
+/* --- chunks ------------------------------------------------------------------------------- */
+
+struct ali_stack_chunk *ali_stack_chunk_make(void *memory, size_t bytes)
+{
+    uintptr_t at = ali_align_up((uintptr_t)memory, _Alignof(max_align_t));
+    uintptr_t end = ali_align_down((uintptr_t)memory + bytes, RECORD_BYTES);
+    struct ali_stack_chunk *c = (struct ali_stack_chunk *)at;
+
+    if (at > end || end - at < sizeof *c + 4 * RECORD_BYTES)
+        return NULL;
+    *c = (struct ali_stack_chunk){.start = (char *)(c + 1), .end = (uintptr_t *)end - 1};
+    *c->end = ali_record_word(ALI_RECORD_SENTINEL, 0);
+    return c;
+}
+
+static void *source_alloc(const struct ali_stack *s, size_t bytes, const void *caller)
+{
+    bool paused = ali_observe_paused;
+    void *p;
+
+    ali_observe_paused = true;
+    p = s->source->ops->alloc(s->source, bytes, ALLOT_ALIGN_DEFAULT, caller);
+    ali_observe_paused = paused;
+    return p;
+}
+
+void ali_stack_free_chunk(struct ali_stack *s, struct ali_stack_chunk *c)
+{
+    bool paused = ali_observe_paused;
+    size_t bytes = c->bytes;
+
+    s->reserved_bytes -= bytes;
+    s->source_bytes -= bytes;
+    if (s->has_checker)
+        ali_os_allow(c, bytes, false);
+    ali_observe_paused = true;
+    s->source->ops->free(s->source, c, bytes, ALLOT_ALIGN_DEFAULT, __builtin_return_address(0));
+    ali_observe_paused = paused;
+}
+
+static bool fail(struct ali_stack *s, enum allot_cause cause)
+{
+    s->failures++;
+    ali_error_set(ALLOT_LAYER_REGION, cause, 0);
+    errno = ENOMEM;
+    return false;
+}
+
+static size_t room_of(const struct ali_stack_chunk *c)
+{
+    return (size_t)((char *)c->end - c->start);
+}
+
+static bool new_chunk(struct ali_stack *s, size_t need, const void *caller)
+{
+    size_t bytes = s->next_bytes;
+    struct ali_stack_chunk *c;
+    void *memory;
+
+    if (need > PTRDIFF_MAX - sizeof *c - 2 * RECORD_BYTES)
+        return fail(s, ALLOT_CAUSE_TOO_LARGE);
+    need += sizeof *c + 2 * RECORD_BYTES;
+    if (s->limit_bytes != 0 && bytes > s->limit_bytes - s->source_bytes)
+        bytes = ali_align_down(s->limit_bytes - s->source_bytes, 16);
+    if (bytes < need) /* of its own, which does not change how chunks grow */
+        bytes = ali_align_up(need, 16);
+    else if (s->next_bytes < CHUNK_BYTES_MAX)
+        s->next_bytes *= 2;
+    if (s->limit_bytes != 0 && bytes > s->limit_bytes - s->source_bytes)
+        return fail(s, ALLOT_CAUSE_LIMIT);
+    memory = source_alloc(s, bytes, caller);
+    if (memory == NULL) {
+        s->failures++;
+        return false;
+    }
+    c = ali_stack_chunk_make(memory, bytes);
+    c->bytes = bytes;
+    s->reserved_bytes += bytes;
+    s->source_bytes += bytes;
+    s->spare = c;
+    return true;
+}
+
+/* The spare one is the chunk from now on. */
+static void use_spare(struct ali_stack *s)
+{
+    struct ali_stack_chunk *c = s->spare;
+
+    s->chunk->top = ali_stack_top(s);
+    s->chunk->record = s->stack->record;
+    c->prev = s->chunk;
+    s->spare = NULL;
+    s->chunk = c;
+    if (s->has_checker)
+        ali_os_forbid(c->start, room_of(c));
+    if (s->has_checker)
+        ali_os_allow(c->end, RECORD_BYTES, true);
+    s->stack->record = c->end;
+    ali_stack_set_top(s, c->start);
+}
+
+bool ali_stack_add_chunk(struct ali_stack *s, size_t bytes, const void *caller)
+{
+    struct ali_stack_chunk *spare = s->spare;
+
+    if (s->source == NULL)
+        return fail(s, ALLOT_CAUSE_EXHAUSTED);
+    if (spare != NULL && room_of(spare) < bytes) {
+        s->spare = NULL;
+        ali_stack_free_chunk(s, spare);
+    }
+    if (s->spare == NULL && !new_chunk(s, bytes, caller))
+        return false;
+    use_spare(s);
+    return true;
+}
