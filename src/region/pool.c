@@ -59,7 +59,7 @@ static void fill_in(struct ali_opool *o, allot_pool *pool, const struct allot_po
         .reclaim = options->reclaim,
         .arg = options->arg,
         .lock = ALI_LOCK_INIT(ALI_RANK_POOL),
-        .random = {seed[0] ^ (uintptr_t)pool},
+        .sampler = {.random = {seed[0] ^ (uintptr_t)pool}},
         .has_checker = ali_os_has_checker(),
     };
     if (o->flags & ALLOT_POOL_CACHED)
@@ -87,19 +87,19 @@ static bool add_buffer(struct ali_opool *o, const struct allot_pool_options *opt
 {
     char *at = options->buffer;
     size_t bytes = options->buffer_bytes;
-    struct ali_chunk *c;
+    struct ali_pool_chunk *c;
 
     if (o->in_buffer) {
         bytes -= (size_t)((char *)(o + 1) - at);
         at = (char *)(o + 1);
     }
-    c = at == NULL ? NULL : ali_chunk_make(o, at, bytes, 0);
+    c = at == NULL ? NULL : ali_pool_chunk_make(o, at, bytes, 0);
     if (c == NULL)
         return false;
     if (o->max_objects != 0 && c->count > o->max_objects)
-        c = ali_chunk_make(o, at, bytes, o->max_objects);
+        c = ali_pool_chunk_make(o, at, bytes, o->max_objects);
     o->reserved_bytes += bytes;
-    ali_chunk_add(o, c);
+    ali_pool_chunk_add(o, c);
     return true;
 }
 
@@ -133,7 +133,7 @@ static allot_status init_growing(allot_pool *pool, const struct allot_pool_optio
     struct ali_opool *o;
 
     fill_in(&local, pool, options);
-    o = ali_opool_alloc(&local, sizeof *o, ALLOT_ALIGN_DEFAULT, __builtin_return_address(0));
+    o = ali_seam_alloc(local.source, sizeof *o, ALLOT_ALIGN_DEFAULT, __builtin_return_address(0));
     if (o == NULL)
         return -ENOMEM;
     fill_in(o, pool, options);
@@ -167,14 +167,14 @@ void allot_pool_release(allot_pool *pool)
         ali_shared_pools_remove(o);
     ali_alone_end_all(o, __builtin_return_address(0));
     while (o->chunks.first != NULL) {
-        struct ali_chunk *c = (struct ali_chunk *)o->chunks.first;
+        struct ali_pool_chunk *c = (struct ali_pool_chunk *)o->chunks.first;
 
         ali_areas_remove(&o->chunks, &c->area);
-        ali_chunk_end(o, c);
+        ali_pool_chunk_end(o, c);
     }
     *pool = (allot_pool){.own = NULL};
     if (!o->in_buffer)
-        ali_opool_free(o, o, sizeof *o, ALLOT_ALIGN_DEFAULT);
+        ali_seam_free(o->source, o, sizeof *o, ALLOT_ALIGN_DEFAULT);
 }
 
 /* --- get and put -------------------------------------------------------------------------- */
@@ -254,7 +254,7 @@ void allot_pool_put_bulk(allot_pool *pool, void *const *objects, size_t count)
 
 /* --- everything at once ------------------------------------------------------------------- */
 
-static size_t count_free_in(const struct ali_chunk *c)
+static size_t count_free_in(const struct ali_pool_chunk *c)
 {
     size_t count = 0;
 
@@ -274,19 +274,19 @@ static size_t count_ready(struct ali_opool *o)
     if (o->construct == NULL)
         ready = o->free_objects;
     for (struct ali_area *a = o->chunks.first; a != NULL && o->construct != NULL; a = a->next)
-        ready += count_free_in((struct ali_chunk *)a);
+        ready += count_free_in((struct ali_pool_chunk *)a);
     ali_opool_leave(o);
     return ready;
 }
 
 struct batch {
-    struct ali_chunk *chunk;
+    struct ali_pool_chunk *chunk;
     size_t index;
     uint64_t bits;
 };
 
 /* Neighbours that were never constructed become MAKING, at most `limit`. The lock is held. */
-static bool claim_raw(struct ali_opool *o, struct ali_chunk *c, size_t limit, struct batch *b)
+static bool claim_raw(struct ali_opool *o, struct ali_pool_chunk *c, size_t limit, struct batch *b)
 {
     for (size_t i = 0; i < c->count; i += ALI_WINDOW) {
         b->index = c->cursor;
@@ -299,7 +299,7 @@ static bool claim_raw(struct ali_opool *o, struct ali_chunk *c, size_t limit, st
         b->bits &= ~(UINT64_C(1) << ali_high_bit(b->bits));
     for (uint64_t bits = b->bits; bits != 0; bits &= bits - 1)
         ali_state_write(c->states + b->index + ali_low_bit(bits), ALI_OBJECT_MAKING);
-    ali_chunk_count_free(o, c, -(ptrdiff_t)ali_bit_count(b->bits));
+    ali_pool_chunk_count_free(o, c, -(ptrdiff_t)ali_bit_count(b->bits));
     b->chunk = c;
     return b->bits != 0;
 }
@@ -310,8 +310,8 @@ static bool claim_some_raw(struct ali_opool *o, size_t limit, struct batch *b)
 
     ali_opool_enter(o);
     for (struct ali_area *a = o->chunks.first; a != NULL && !good; a = a->next)
-        if (((struct ali_chunk *)a)->free != 0)
-            good = claim_raw(o, (struct ali_chunk *)a, limit, b);
+        if (((struct ali_pool_chunk *)a)->free != 0)
+            good = claim_raw(o, (struct ali_pool_chunk *)a, limit, b);
     ali_opool_leave(o);
     return good;
 }
@@ -337,7 +337,7 @@ static size_t construct_batch(struct ali_opool *o, const struct batch *b)
     for (; bits != 0; bits &= bits - 1) {
         size_t i = b->index + ali_low_bit(bits);
 
-        if (construct_one(o, ali_chunk_object(o, b->chunk, i)) != 0)
+        if (construct_one(o, ali_pool_chunk_object(o, b->chunk, i)) != 0)
             break;
         made |= bits & -bits;
     }
@@ -345,7 +345,7 @@ static size_t construct_batch(struct ali_opool *o, const struct batch *b)
     for (bits = b->bits; bits != 0; bits &= bits - 1)
         ali_state_write(b->chunk->states + b->index + ali_low_bit(bits),
                         made & bits & -bits ? ALI_OBJECT_FREE : ALI_OBJECT_RAW);
-    ali_chunk_count_free(o, b->chunk, (ptrdiff_t)ali_bit_count(b->bits));
+    ali_pool_chunk_count_free(o, b->chunk, (ptrdiff_t)ali_bit_count(b->bits));
     ali_opool_leave(o);
     return ali_bit_count(made);
 }
@@ -383,20 +383,20 @@ allot_status allot_pool_preheat(allot_pool *pool, size_t count)
 }
 
 /* Every object FREE that was ever handed out. */
-static void free_states(struct ali_opool *o, struct ali_chunk *c, const void *caller)
+static void free_states(struct ali_opool *o, struct ali_pool_chunk *c, const void *caller)
 {
     for (size_t i = 0; i < c->count; i++) {
         uint8_t state = ali_state_read(c->states + i);
 
         if (state >= ALI_OBJECT_WATCHED && ali_object_is_live(state))
-            ali_opool_tell_given(o, state - ALI_OBJECT_WATCHED + 1U, ali_chunk_object(o, c, i),
-                                 caller);
+            ali_seam_tell_freed(state - ALI_OBJECT_WATCHED + 1U, ali_pool_chunk_object(o, c, i),
+                                o->object_bytes, caller);
         if (state != ALI_OBJECT_RAW)
             ali_state_write(c->states + i, ALI_OBJECT_FREE);
     }
     if (o->has_checker)
         ali_os_forbid((void *)c->area.start, c->area.bytes);
-    ali_chunk_count_free(o, c, (ptrdiff_t)(c->count - c->free));
+    ali_pool_chunk_count_free(o, c, (ptrdiff_t)(c->count - c->free));
 }
 
 allot_status ali_opool_reset(allot_allocator *a, const void *caller)
@@ -407,7 +407,7 @@ allot_status ali_opool_reset(allot_allocator *a, const void *caller)
     ali_opool_fold(o);
     ali_opool_close_window(o);
     for (struct ali_area *area = o->chunks.first; area != NULL; area = area->next)
-        free_states(o, (struct ali_chunk *)area, caller);
+        free_states(o, (struct ali_pool_chunk *)area, caller);
     ali_alone_end_all(o, caller);
     return 0;
 }
@@ -420,7 +420,7 @@ void allot_pool_reset(allot_pool *pool)
 size_t ali_opool_trim(allot_allocator *a)
 {
     struct ali_opool *o = ((allot_pool *)a)->own;
-    struct ali_chunk *gone = NULL;
+    struct ali_pool_chunk *gone = NULL;
     size_t bytes = 0;
 
     if (o->flags & ALLOT_POOL_CACHED)
@@ -428,11 +428,11 @@ size_t ali_opool_trim(allot_allocator *a)
     ali_opool_enter(o);
     ali_opool_fold(o);
     ali_opool_close_window(o);
-    for (struct ali_chunk *next, *c = o->lists[ALI_CHUNK_RICH]; c != NULL; c = next) {
+    for (struct ali_pool_chunk *next, *c = o->lists[ALI_POOL_CHUNK_RICH]; c != NULL; c = next) {
         next = c->next_free;
         if (c->memory == NULL || c->free != c->count)
             continue;
-        ali_chunk_detach(o, c);
+        ali_pool_chunk_detach(o, c);
         c->next_free = gone;
         gone = c;
     }
@@ -441,11 +441,11 @@ size_t ali_opool_trim(allot_allocator *a)
         atomic_fetch_add_explicit(&o->trims, 1, memory_order_release);
     ali_opool_leave(o);
     while (gone != NULL) {
-        struct ali_chunk *c = gone;
+        struct ali_pool_chunk *c = gone;
 
         gone = c->next_free;
         bytes += c->memory_bytes;
-        ali_chunk_end(o, c);
+        ali_pool_chunk_end(o, c);
     }
     return bytes;
 }

@@ -4,7 +4,7 @@
  *                  go to. In a shared pool, and wherever a checker or an observer must see each
  *                  call, both are empty, so that every call misses.
  *     ali_opool    the rest, one allocation of the source (or the front of the buffer)
- *     ali_chunk    | ali_chunk | state bytes, padded to 64 | objects ... |
+ *     ali_pool_chunk  | ali_pool_chunk | state bytes, padded to 64 | objects ... |
  *
  * One state byte an object is the truth about it; lists, counts and the window are derived from the
  * state bytes, and made anew from them in a forked child.
@@ -24,9 +24,8 @@
 #define ALI_REGION_POOL_H
 
 #include "allot/pool.h"
-#include "core/core.h"
-#include "core/observe.h"
 #include "region/area.h"
+#include "region/seam.h"
 
 enum {
     ALI_OBJECT_RAW = 0,
@@ -41,19 +40,19 @@ enum {
 #define ALI_WINDOW 64
 
 /* Which list a chunk is in. A window of a rich chunk is worth opening: an eighth of it is free. */
-enum ali_chunk_list { ALI_CHUNK_FULL, ALI_CHUNK_POOR, ALI_CHUNK_RICH };
-#define ALI_CHUNK_HINTS 32
+enum ali_pool_chunk_list { ALI_POOL_CHUNK_FULL, ALI_POOL_CHUNK_POOR, ALI_POOL_CHUNK_RICH };
+#define ALI_POOL_CHUNK_HINTS 32
 
-struct ali_chunk {
+struct ali_pool_chunk {
     struct ali_area area; /* of the objects; first: an area of `chunks` is its chunk */
-    struct ali_chunk *next_free; /* in its list */
-    struct ali_chunk *prev_free;
+    struct ali_pool_chunk *next_free; /* in its list */
+    struct ali_pool_chunk *prev_free;
     uint8_t *states;
     size_t count;
     size_t free;   /* FREE or RAW, and not in the window */
     size_t hint;   /* index of the object that was put last */
     size_t cursor; /* where the search for a window goes on: a multiple of ALI_WINDOW */
-    uint8_t list;  /* of those with free objects: enum ali_chunk_list */
+    uint8_t list;  /* of those with free objects: enum ali_pool_chunk_list */
     void *memory; /* of the source; NULL: of the buffer */
     size_t memory_bytes;
 };
@@ -92,9 +91,9 @@ struct ali_opool {
 
     struct ali_lock lock; /* SHARED: of all below */
     struct ali_areas chunks;
-    struct ali_chunk *lists[3]; /* by enum ali_chunk_list; that of full ones is empty */
-    struct ali_chunk *put_chunk; /* of the inlined path */
-    struct ali_chunk *window_chunk;
+    struct ali_pool_chunk *lists[3]; /* by enum ali_pool_chunk_list; that of full ones is empty */
+    struct ali_pool_chunk *put_chunk; /* of the inlined path */
+    struct ali_pool_chunk *window_chunk;
     size_t window_index; /* of its first object */
     uint64_t parked;
     size_t objects;       /* in all chunks */
@@ -105,11 +104,9 @@ struct ali_opool {
     size_t next_objects;  /* of the chunk to come, when they grow */
     size_t reserved_bytes;
     _Atomic(size_t) failures;
-    struct ali_chunk *hints[ALI_CHUNK_HINTS]; /* by address: where to look first */
+    struct ali_pool_chunk *hints[ALI_POOL_CHUNK_HINTS]; /* by address: where to look first */
     struct ali_areas alone; /* objects that are allocations of their own */
-    struct ali_random random;
-    const struct ali_observer *sampled_for;
-    int64_t sample_left;
+    struct ali_sampler sampler;
 
     struct ali_magazine *depot; /* full ones */
     struct ali_cache *caches;
@@ -158,14 +155,14 @@ ALI_INLINE void ali_opool_leave(struct ali_opool *o)
         ali_unlock(&o->lock);
 }
 
-ALI_INLINE char *ali_chunk_object(const struct ali_opool *o, const struct ali_chunk *c, size_t i)
+ALI_INLINE char *ali_pool_chunk_object(const struct ali_opool *o, const struct ali_pool_chunk *c, size_t i)
 {
     return (char *)c->area.start + i * o->stride_bytes;
 }
 
 /* Whether p is the start of an object of the chunk that it is in; its index, or that of the object
  * around it. */
-ALI_INLINE bool ali_chunk_index(const struct ali_opool *o, const struct ali_chunk *c, const void *p,
+ALI_INLINE bool ali_pool_chunk_index(const struct ali_opool *o, const struct ali_pool_chunk *c, const void *p,
                                 size_t *index)
 {
     unsigned __int128 product =
@@ -175,33 +172,29 @@ ALI_INLINE bool ali_chunk_index(const struct ali_opool *o, const struct ali_chun
     return (uint64_t)product < o->reciprocal;
 }
 
-ALI_INLINE struct ali_chunk **ali_chunk_hint(struct ali_opool *o, const void *p)
+ALI_INLINE struct ali_pool_chunk **ali_pool_chunk_hint(struct ali_opool *o, const void *p)
 {
-    return &o->hints[((uintptr_t)p >> 18) % ALI_CHUNK_HINTS];
+    return &o->hints[((uintptr_t)p >> 18) % ALI_POOL_CHUNK_HINTS];
 }
-
-/* Memory for the pool itself and its chunks: of the source, unseen by observers. */
-void *ali_opool_alloc(const struct ali_opool *o, size_t bytes, allot_how how, const void *caller);
-void ali_opool_free(const struct ali_opool *o, void *p, size_t bytes, allot_how how);
 
 /* --- pool_chunk.c: chunks. The lock is held, unless told otherwise. */
 
 /* A chunk of what fits in the memory; NULL when that is not one object, or not `least`. */
-struct ali_chunk *ali_chunk_make(const struct ali_opool *o, void *memory, size_t bytes,
+struct ali_pool_chunk *ali_pool_chunk_make(const struct ali_opool *o, void *memory, size_t bytes,
                                  size_t least);
-void ali_chunk_add(struct ali_opool *o, struct ali_chunk *c);
+void ali_pool_chunk_add(struct ali_opool *o, struct ali_pool_chunk *c);
 /* Out of everything but memory. */
-void ali_chunk_detach(struct ali_opool *o, struct ali_chunk *c);
+void ali_pool_chunk_detach(struct ali_opool *o, struct ali_pool_chunk *c);
 /* The chunk that p is in an object of, or NULL. */
-struct ali_chunk *ali_chunk_find(struct ali_opool *o, const void *p);
+struct ali_pool_chunk *ali_pool_chunk_find(struct ali_opool *o, const void *p);
 /* `count` more objects of the chunk are free; less when negative. */
-void ali_chunk_count_free(struct ali_opool *o, struct ali_chunk *c, ptrdiff_t count);
+void ali_pool_chunk_count_free(struct ali_opool *o, struct ali_pool_chunk *c, ptrdiff_t count);
 /* Bit i: (states[i] & mask) == value; 64 of them. */
 uint64_t ali_states_equal(const uint8_t *states, uint8_t mask, uint8_t value);
 /* Grows the pool: enters and leaves the lock, which is not held. 0, or the cause is set. */
 allot_status ali_opool_grow(struct ali_opool *o, size_t objects, const void *caller);
 /* Destroys what is constructed and gives the memory back; no lock held, not in the list. */
-void ali_chunk_end(struct ali_opool *o, struct ali_chunk *c);
+void ali_pool_chunk_end(struct ali_opool *o, struct ali_pool_chunk *c);
 
 /* --- pool_core.c: taking and giving */
 
@@ -219,18 +212,11 @@ void ali_opool_move_out(struct ali_opool *o, struct ali_magazine *m);
 void ali_opool_move_in(struct ali_opool *o, struct ali_magazine *m);
 void ali_opool_blame(struct ali_opool *o, const void *p, const struct ali_site *site);
 
-/* --- pool_alone.c: objects that are allocations of their own, and observers */
+/* --- pool_alone.c: objects that are allocations of their own */
 
 struct ali_alone; /* in front of the object */
 
-/* The turn in which the allocation that is being made is to be told of; 0: it is not. */
-uint32_t ali_opool_turn_due(struct ali_opool *o);
-/* Those of a window's objects that may be taken without a look. */
-uint64_t ali_opool_unwatched(struct ali_opool *o, uint64_t bits);
-void ali_opool_tell_taken(const struct ali_opool *o, uint32_t turn, void *p, const void *caller);
-void ali_opool_tell_given(const struct ali_opool *o, uint32_t turn, void *p, const void *caller);
-bool ali_opool_is_alone(const struct ali_opool *o, uint32_t turn);
-void *ali_alone_take(struct ali_opool *o, uint32_t turn, const struct ali_site *site);
+void *ali_alone_take(struct ali_opool *o, const struct ali_site *site);
 /* False: p is none. */
 bool ali_alone_give(struct ali_opool *o, void *p, const void *caller);
 void *ali_alone_object(const struct ali_area *area);

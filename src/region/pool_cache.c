@@ -204,7 +204,8 @@ static struct ali_cache *cache_of(struct ali_opool *o)
 /* Where each object is to be seen, nothing is kept. */
 static bool may_cache(const struct ali_opool *o)
 {
-    return !o->has_checker && ali_observer_turn_now() == 0;
+    return !o->has_checker && ali_observer_turn_now() == 0 &&
+           ali_options.regions != ALI_REGIONS_INDIVIDUAL;
 }
 
 /* --- get ---------------------------------------------------------------------------------- */
@@ -262,10 +263,10 @@ bool ali_cache_get(struct ali_opool *o, void **object)
 
 static bool learn_chunk(struct ali_opool *o, const void *p, struct known_chunk *known)
 {
-    const struct ali_chunk *c;
+    const struct ali_pool_chunk *c;
 
     ali_lock(&o->lock);
-    c = ali_chunk_find(o, p);
+    c = ali_pool_chunk_find(o, p);
     if (c != NULL)
         *known = (struct known_chunk){c->area.start, c->area.bytes, c->states};
     ali_unlock(&o->lock);
@@ -412,7 +413,7 @@ static void keep(struct ali_opool *o, const struct ali_magazine *m)
 {
     for (size_t i = 0; i < m->count; i++) {
         ali_state_write(m->entries[i].state, ALI_OBJECT_CACHED);
-        ali_chunk_count_free(o, ali_chunk_find(o, m->entries[i].object), -1);
+        ali_pool_chunk_count_free(o, ali_pool_chunk_find(o, m->entries[i].object), -1);
     }
 }
 

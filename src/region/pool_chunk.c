@@ -10,26 +10,6 @@ enum {
     CHUNK_ALIGN = ALI_LINE_BYTES,
 };
 
-void *ali_opool_alloc(const struct ali_opool *o, size_t bytes, allot_how how, const void *caller)
-{
-    bool paused = ali_observe_paused;
-    void *p;
-
-    ali_observe_paused = true;
-    p = o->source->ops->alloc(o->source, bytes, how, caller);
-    ali_observe_paused = paused;
-    return p;
-}
-
-void ali_opool_free(const struct ali_opool *o, void *p, size_t bytes, allot_how how)
-{
-    bool paused = ali_observe_paused;
-
-    ali_observe_paused = true;
-    o->source->ops->free(o->source, p, bytes, how, __builtin_return_address(0));
-    ali_observe_paused = paused;
-}
-
 /* --- layout ------------------------------------------------------------------------------- */
 
 static size_t states_bytes(size_t objects)
@@ -44,7 +24,7 @@ static size_t chunk_bytes(const struct ali_opool *o, size_t objects)
     size_t bytes;
 
     if (ali_mul_overflows(objects, o->stride_bytes, &bytes) ||
-        ali_add_overflows(bytes, sizeof(struct ali_chunk) + ALI_WINDOW + CHUNK_ALIGN, &bytes) ||
+        ali_add_overflows(bytes, sizeof(struct ali_pool_chunk) + ALI_WINDOW + CHUNK_ALIGN, &bytes) ||
         ali_add_overflows(bytes, objects, &bytes) || ali_add_overflows(bytes, align, &bytes) ||
         bytes > PTRDIFF_MAX)
         return 0;
@@ -54,7 +34,7 @@ static size_t chunk_bytes(const struct ali_opool *o, size_t objects)
 /* Where the objects start, when there are so many. */
 static uintptr_t objects_at(const struct ali_opool *o, uintptr_t header, size_t objects)
 {
-    return ali_align_up(header + sizeof(struct ali_chunk) + states_bytes(objects),
+    return ali_align_up(header + sizeof(struct ali_pool_chunk) + states_bytes(objects),
                         allot_how_align(o->how));
 }
 
@@ -70,20 +50,20 @@ static size_t count_fitting(const struct ali_opool *o, uintptr_t header, uintptr
 {
     size_t most;
 
-    if (end - header <= sizeof(struct ali_chunk))
+    if (end - header <= sizeof(struct ali_pool_chunk))
         return 0;
-    most = (end - header - sizeof(struct ali_chunk)) / (o->stride_bytes + 1) + 1;
+    most = (end - header - sizeof(struct ali_pool_chunk)) / (o->stride_bytes + 1) + 1;
     while (most > 0 && !fits(o, header, end, most))
         most--; /* for the padding and the alignment, at most a window and an object */
     return most;
 }
 
-struct ali_chunk *ali_chunk_make(const struct ali_opool *o, void *memory, size_t bytes,
+struct ali_pool_chunk *ali_pool_chunk_make(const struct ali_opool *o, void *memory, size_t bytes,
                                  size_t least)
 {
     uintptr_t header = ali_align_up((uintptr_t)memory, CHUNK_ALIGN);
     uintptr_t end = (uintptr_t)memory + bytes;
-    struct ali_chunk *c = (struct ali_chunk *)header;
+    struct ali_pool_chunk *c = (struct ali_pool_chunk *)header;
     size_t count;
 
     if (header > end)
@@ -93,7 +73,7 @@ struct ali_chunk *ali_chunk_make(const struct ali_opool *o, void *memory, size_t
         return NULL;
     if (least != 0)
         count = least;
-    *c = (struct ali_chunk){.count = count, .states = (uint8_t *)(c + 1), .free = count};
+    *c = (struct ali_pool_chunk){.count = count, .states = (uint8_t *)(c + 1), .free = count};
     c->area.start = objects_at(o, header, count);
     c->area.bytes = count * o->stride_bytes;
     memset(c->states, ALI_OBJECT_RAW, count);
@@ -104,14 +84,14 @@ struct ali_chunk *ali_chunk_make(const struct ali_opool *o, void *memory, size_t
 
 /* --- lists and counts --------------------------------------------------------------------- */
 
-static enum ali_chunk_list list_of(const struct ali_chunk *c)
+static enum ali_pool_chunk_list list_of(const struct ali_pool_chunk *c)
 {
     if (c->free == 0)
-        return ALI_CHUNK_FULL;
-    return c->free >= c->count / 8 ? ALI_CHUNK_RICH : ALI_CHUNK_POOR;
+        return ALI_POOL_CHUNK_FULL;
+    return c->free >= c->count / 8 ? ALI_POOL_CHUNK_RICH : ALI_POOL_CHUNK_POOR;
 }
 
-static void unlist(struct ali_opool *o, struct ali_chunk *c)
+static void unlist(struct ali_opool *o, struct ali_pool_chunk *c)
 {
     if (c->next_free != NULL)
         c->next_free->prev_free = c->prev_free;
@@ -121,7 +101,7 @@ static void unlist(struct ali_opool *o, struct ali_chunk *c)
         o->lists[c->list] = c->next_free;
 }
 
-static void enlist(struct ali_opool *o, struct ali_chunk *c)
+static void enlist(struct ali_opool *o, struct ali_pool_chunk *c)
 {
     c->prev_free = NULL;
     c->next_free = o->lists[c->list];
@@ -130,9 +110,9 @@ static void enlist(struct ali_opool *o, struct ali_chunk *c)
     o->lists[c->list] = c;
 }
 
-void ali_chunk_count_free(struct ali_opool *o, struct ali_chunk *c, ptrdiff_t count)
+void ali_pool_chunk_count_free(struct ali_opool *o, struct ali_pool_chunk *c, ptrdiff_t count)
 {
-    enum ali_chunk_list list;
+    enum ali_pool_chunk_list list;
 
     c->free += (size_t)count;
     o->free_objects += (size_t)count;
@@ -140,33 +120,33 @@ void ali_chunk_count_free(struct ali_opool *o, struct ali_chunk *c, ptrdiff_t co
     list = list_of(c);
     if (ali_likely(list == c->list))
         return;
-    if (c->list != ALI_CHUNK_FULL)
+    if (c->list != ALI_POOL_CHUNK_FULL)
         unlist(o, c);
     c->list = (uint8_t)list;
-    if (list != ALI_CHUNK_FULL)
+    if (list != ALI_POOL_CHUNK_FULL)
         enlist(o, c);
 }
 
-struct ali_chunk *ali_chunk_find(struct ali_opool *o, const void *p)
+struct ali_pool_chunk *ali_pool_chunk_find(struct ali_opool *o, const void *p)
 {
-    struct ali_chunk **hint = ali_chunk_hint(o, p);
-    struct ali_chunk *c = *hint;
+    struct ali_pool_chunk **hint = ali_pool_chunk_hint(o, p);
+    struct ali_pool_chunk *c = *hint;
 
     if (ali_likely(c != NULL && (uintptr_t)p - c->area.start < c->area.bytes))
         return c;
-    c = (struct ali_chunk *)ali_areas_find(&o->chunks, p);
+    c = (struct ali_pool_chunk *)ali_areas_find(&o->chunks, p);
     if (c != NULL)
         *hint = c;
     return c;
 }
 
-void ali_chunk_detach(struct ali_opool *o, struct ali_chunk *c)
+void ali_pool_chunk_detach(struct ali_opool *o, struct ali_pool_chunk *c)
 {
     ali_areas_remove(&o->chunks, &c->area);
-    ali_chunk_count_free(o, c, -(ptrdiff_t)c->free);
+    ali_pool_chunk_count_free(o, c, -(ptrdiff_t)c->free);
     o->objects -= c->count;
     o->reserved_bytes -= c->memory_bytes;
-    for (size_t i = 0; i < ALI_CHUNK_HINTS; i++)
+    for (size_t i = 0; i < ALI_POOL_CHUNK_HINTS; i++)
         if (o->hints[i] == c)
             o->hints[i] = NULL;
     if (o->put_chunk != c)
@@ -176,7 +156,7 @@ void ali_chunk_detach(struct ali_opool *o, struct ali_chunk *c)
     o->pool->chunk_bytes = 0;
 }
 
-void ali_chunk_add(struct ali_opool *o, struct ali_chunk *c)
+void ali_pool_chunk_add(struct ali_opool *o, struct ali_pool_chunk *c)
 {
     size_t count = c->count;
 
@@ -184,7 +164,7 @@ void ali_chunk_add(struct ali_opool *o, struct ali_chunk *c)
     o->objects += count;
     o->reserved_bytes += c->memory_bytes;
     c->free = 0;
-    ali_chunk_count_free(o, c, (ptrdiff_t)count);
+    ali_pool_chunk_count_free(o, c, (ptrdiff_t)count);
 }
 
 uint64_t ali_states_equal(const uint8_t *states, uint8_t mask, uint8_t value)
@@ -236,20 +216,20 @@ static allot_status fail(enum allot_cause cause)
     return -ENOMEM;
 }
 
-static struct ali_chunk *make_chunk(struct ali_opool *o, size_t count, const void *caller)
+static struct ali_pool_chunk *make_chunk(struct ali_opool *o, size_t count, const void *caller)
 {
     size_t bytes = chunk_bytes(o, count);
-    struct ali_chunk *c;
+    struct ali_pool_chunk *c;
     void *memory;
 
     if (bytes == 0) {
         (void)fail(ALLOT_CAUSE_TOO_LARGE);
         return NULL;
     }
-    memory = ali_opool_alloc(o, bytes, ALLOT_ALIGN_DEFAULT, caller);
+    memory = ali_seam_alloc(o->source, bytes, ALLOT_ALIGN_DEFAULT, caller);
     if (memory == NULL)
         return NULL;
-    c = ali_chunk_make(o, memory, bytes, count);
+    c = ali_pool_chunk_make(o, memory, bytes, count);
     ali_require(c != NULL);
     c->memory = memory;
     c->memory_bytes = bytes;
@@ -266,7 +246,7 @@ static void plan_first(struct ali_opool *o)
 
 allot_status ali_opool_grow(struct ali_opool *o, size_t objects, const void *caller)
 {
-    struct ali_chunk *c;
+    struct ali_pool_chunk *c;
     size_t count;
 
     if (o->source == NULL)
@@ -282,20 +262,20 @@ allot_status ali_opool_grow(struct ali_opool *o, size_t objects, const void *cal
     ali_opool_enter(o);
     o->planned -= count;
     if (c != NULL) {
-        ali_chunk_add(o, c);
+        ali_pool_chunk_add(o, c);
         plan_next(o);
     }
     ali_opool_leave(o);
     return c != NULL ? 0 : -ENOMEM;
 }
 
-void ali_chunk_end(struct ali_opool *o, struct ali_chunk *c)
+void ali_pool_chunk_end(struct ali_opool *o, struct ali_pool_chunk *c)
 {
     if (o->has_checker)
         ali_os_allow((void *)c->area.start, c->area.bytes, true);
     for (size_t i = 0; o->destroy != NULL && i < c->count; i++)
         if (ali_state_read(c->states + i) != ALI_OBJECT_RAW)
-            o->destroy(ali_chunk_object(o, c, i), o->arg);
+            o->destroy(ali_pool_chunk_object(o, c, i), o->arg);
     if (c->memory != NULL)
-        ali_opool_free(o, c->memory, c->memory_bytes, ALLOT_ALIGN_DEFAULT);
+        ali_seam_free(o->source, c->memory, c->memory_bytes, ALLOT_ALIGN_DEFAULT);
 }

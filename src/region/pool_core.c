@@ -12,7 +12,7 @@ void ali_opool_fold(struct ali_opool *o)
     if (pool->puts == 0)
         return;
     o->put_chunk->hint = pool->last_put;
-    ali_chunk_count_free(o, o->put_chunk, (ptrdiff_t)pool->puts);
+    ali_pool_chunk_count_free(o, o->put_chunk, (ptrdiff_t)pool->puts);
     pool->puts = 0;
 }
 
@@ -24,11 +24,11 @@ void ali_opool_close_window(struct ali_opool *o)
     if (bits == 0)
         return;
     o->opened -= ali_bit_count(bits);
-    ali_chunk_count_free(o, o->window_chunk, (ptrdiff_t)ali_bit_count(bits));
+    ali_pool_chunk_count_free(o, o->window_chunk, (ptrdiff_t)ali_bit_count(bits));
 }
 
 /* Those of a window that can be taken: in a pool with a constructor, constructed ones first. */
-static uint64_t free_bits(const struct ali_opool *o, const struct ali_chunk *c, size_t index)
+static uint64_t free_bits(const struct ali_opool *o, const struct ali_pool_chunk *c, size_t index)
 {
     uint64_t bits;
 
@@ -53,7 +53,7 @@ static uint64_t narrow(const struct ali_opool *o, uint64_t bits, size_t near)
     return bits & group;
 }
 
-static void open_window(struct ali_opool *o, struct ali_chunk *c, size_t index, uint64_t bits,
+static void open_window(struct ali_opool *o, struct ali_pool_chunk *c, size_t index, uint64_t bits,
                         size_t near)
 {
     uint64_t some = narrow(o, bits, near);
@@ -63,12 +63,12 @@ static void open_window(struct ali_opool *o, struct ali_chunk *c, size_t index, 
     o->window_index = index;
     o->parked = some;
     o->opened += count;
-    ali_chunk_count_free(o, c, -(ptrdiff_t)count);
+    ali_pool_chunk_count_free(o, c, -(ptrdiff_t)count);
     o->peak_objects = ali_max(o->peak_objects, o->objects - o->free_objects + o->alone.count);
 }
 
 /* The next window of the chunk with something in it, from the cursor on. The chunk has some. */
-static void search(struct ali_opool *o, struct ali_chunk *c)
+static void search(struct ali_opool *o, struct ali_pool_chunk *c)
 {
     size_t windows = (c->count + ALI_WINDOW - 1) / ALI_WINDOW;
 
@@ -86,7 +86,7 @@ static void search(struct ali_opool *o, struct ali_chunk *c)
 }
 
 /* The window of what was put last, which is warm, when `least` of it is free. */
-static bool open_warm(struct ali_opool *o, struct ali_chunk *c, unsigned least)
+static bool open_warm(struct ali_opool *o, struct ali_pool_chunk *c, unsigned least)
 {
     size_t index = ali_align_down(c->hint, ALI_WINDOW);
     uint64_t bits = free_bits(o, c, index);
@@ -101,11 +101,11 @@ static bool open_warm(struct ali_opool *o, struct ali_chunk *c, unsigned least)
  * is soon used up. The search goes on where it was, and never begins anew at the lowest address. */
 static bool refill(struct ali_opool *o)
 {
-    struct ali_chunk *put = o->put_chunk;
-    struct ali_chunk *c = put;
+    struct ali_pool_chunk *put = o->put_chunk;
+    struct ali_pool_chunk *c = put;
 
-    if (c == NULL || c->list != ALI_CHUNK_RICH)
-        c = o->lists[ALI_CHUNK_RICH];
+    if (c == NULL || c->list != ALI_POOL_CHUNK_RICH)
+        c = o->lists[ALI_POOL_CHUNK_RICH];
     if (c != NULL) {
         if (!open_warm(o, c, ALI_WINDOW / 8))
             search(o, c);
@@ -113,22 +113,36 @@ static bool refill(struct ali_opool *o)
     }
     if (put != NULL && put->free != 0 && open_warm(o, put, 1))
         return true;
-    c = o->lists[ALI_CHUNK_POOR];
+    c = o->lists[ALI_POOL_CHUNK_POOR];
     if (c != NULL)
         search(o, c);
     return c != NULL;
 }
 
+/* Those of the window before the sample. */
+static uint64_t unwatched(struct ali_opool *o, uint64_t bits)
+{
+    size_t count = ali_bit_count(bits);
+    size_t skipped = ali_sampler_skip(&o->sampler, o->object_bytes, count);
+    uint64_t rest = bits;
+
+    if (ali_likely(skipped == count))
+        return bits;
+    while (skipped-- > 0)
+        rest &= rest - 1;
+    return bits & ~rest;
+}
+
 /* Shows the inlined path what nobody needs to see. */
 static void show(struct ali_opool *o)
 {
-    struct ali_chunk *c = o->window_chunk;
+    struct ali_pool_chunk *c = o->window_chunk;
     allot_pool *pool = o->pool;
 
-    pool->bits = ali_opool_unwatched(o, o->parked);
+    pool->bits = unwatched(o, o->parked);
     o->parked &= ~pool->bits;
     pool->bit_states = c->states + o->window_index;
-    pool->bit_objects = ali_chunk_object(o, c, o->window_index);
+    pool->bit_objects = ali_pool_chunk_object(o, c, o->window_index);
 }
 
 /* --- taking ------------------------------------------------------------------------------- */
@@ -136,7 +150,7 @@ static void show(struct ali_opool *o)
 struct taken {
     char *object;
     uint8_t *state;
-    struct ali_chunk *chunk;
+    struct ali_pool_chunk *chunk;
     bool is_raw;
 };
 
@@ -150,26 +164,29 @@ static bool take_parked(struct ali_opool *o, struct taken *t)
     i = o->window_index + ali_low_bit(o->parked);
     o->parked &= o->parked - 1;
     t->state = t->chunk->states + i;
-    t->object = ali_chunk_object(o, t->chunk, i);
+    t->object = ali_pool_chunk_object(o, t->chunk, i);
     t->is_raw = ali_state_read(t->state) == ALI_OBJECT_RAW;
     return true;
 }
 
-/* *turn is that of the observer to be told, and *alone whether the object is to be made apart. */
-static bool take_locked(struct ali_opool *o, struct taken *t, uint32_t *turn, bool *alone)
+static bool wants_alone(const struct ali_opool *o)
 {
-    bool good = true;
+    return ali_seam_wants_individual(o->source);
+}
+
+/* *turn is that of the observer to be told. */
+static bool take_locked(struct ali_opool *o, struct taken *t, uint32_t *turn)
+{
+    bool good;
 
     ali_opool_enter(o);
     ali_opool_fold(o);
-    *turn = ali_opool_turn_due(o);
-    *alone = ali_opool_is_alone(o, *turn);
-    if (!*alone) {
-        good = take_parked(o, t);
-        if (good)
-            ali_state_write(t->state, (uint8_t)(*turn != 0 ? ALI_OBJECT_WATCHED + *turn - 1
-                                                           : ALI_OBJECT_LIVE));
-        if (good && *turn == 0 && !o->is_hidden && (o->construct == NULL || !t->is_raw))
+    good = take_parked(o, t);
+    if (good) {
+        *turn = ali_sampler_due(&o->sampler, o->object_bytes);
+        ali_state_write(t->state, (uint8_t)(*turn != 0 ? ALI_OBJECT_WATCHED + *turn - 1
+                                                       : ALI_OBJECT_LIVE));
+        if (!o->is_hidden && (o->construct == NULL || !t->is_raw) && !wants_alone(o))
             show(o);
     }
     ali_opool_leave(o);
@@ -199,7 +216,7 @@ static void untake(struct ali_opool *o, const struct taken *t)
     ali_opool_enter(o);
     ali_state_write(t->state, ALI_OBJECT_RAW);
     o->opened--;
-    ali_chunk_count_free(o, t->chunk, 1);
+    ali_pool_chunk_count_free(o, t->chunk, 1);
     ali_opool_leave(o);
 }
 
@@ -228,42 +245,36 @@ static void *no_object(struct ali_opool *o)
     return NULL;
 }
 
+static void *take_alone(struct ali_opool *o, const struct ali_site *site)
+{
+    void *p = ali_alone_take(o, site);
+
+    if (p == NULL && o->reclaim != NULL && o->reclaim(o->pool, o->arg))
+        p = ali_alone_take(o, site);
+    return p != NULL ? p : no_object(o);
+}
+
 void *ali_opool_take(struct ali_opool *o, const struct ali_site *site)
 {
     struct taken t;
     bool asked = false;
-    bool alone;
-    uint32_t turn;
+    uint32_t turn = 0;
 
-    for (;;) {
-        bool good = take_locked(o, &t, &turn, &alone);
-
-        if (alone) {
-            void *p = ali_alone_take(o, turn, site);
-
-            if (p != NULL)
-                return p;
-            if (asked || o->reclaim == NULL || !o->reclaim(o->pool, o->arg))
-                return no_object(o);
-            asked = true;
-            continue;
-        }
-        if (good)
-            break;
+    if (ali_unlikely(wants_alone(o)))
+        return take_alone(o, site);
+    while (!take_locked(o, &t, &turn))
         if (!recover(o, &asked, site))
             return no_object(o);
-    }
     if (!make_ready(o, &t))
         return no_object(o);
-    if (turn != 0)
-        ali_opool_tell_taken(o, turn, t.object, site->caller);
+    ali_seam_tell_allocated(turn, t.object, o->object_bytes, site->caller);
     return t.object;
 }
 
 /* --- giving ------------------------------------------------------------------------------- */
 
 /* The inlined put goes to this chunk now. */
-static void put_to(struct ali_opool *o, struct ali_chunk *c)
+static void put_to(struct ali_opool *o, struct ali_pool_chunk *c)
 {
     allot_pool *pool = o->pool;
 
@@ -290,37 +301,37 @@ static bool claim(const struct ali_opool *o, uint8_t *state, uint8_t *was)
     return false;
 }
 
-static void give_held(struct ali_opool *o, struct ali_chunk *c, size_t i)
+static void give_held(struct ali_opool *o, struct ali_pool_chunk *c, size_t i)
 {
     ali_opool_enter(o);
     ali_state_write(c->states + i, ALI_OBJECT_FREE);
     c->hint = i;
-    ali_chunk_count_free(o, c, 1);
+    ali_pool_chunk_count_free(o, c, 1);
     put_to(o, c);
     ali_opool_leave(o);
 }
 
 void ali_opool_give(struct ali_opool *o, void *p, const struct ali_site *site)
 {
-    struct ali_chunk *c;
+    struct ali_pool_chunk *c;
     uint8_t was;
     size_t i;
 
     ali_opool_enter(o);
     ali_opool_fold(o);
-    c = ali_chunk_find(o, p);
+    c = ali_pool_chunk_find(o, p);
     ali_opool_leave(o); /* a chunk with a live object in it stays */
     if (c == NULL) {
         if (!ali_alone_give(o, p, site->caller))
             ali_opool_blame(o, p, site);
         return;
     }
-    if (!ali_chunk_index(o, c, p, &i) || !claim(o, c->states + i, &was)) {
+    if (!ali_pool_chunk_index(o, c, p, &i) || !claim(o, c->states + i, &was)) {
         ali_opool_blame(o, p, site);
         return;
     }
     if (was != ALI_OBJECT_LIVE)
-        ali_opool_tell_given(o, was - ALI_OBJECT_WATCHED + 1U, p, site->caller);
+        ali_seam_tell_freed(was - ALI_OBJECT_WATCHED + 1U, p, o->object_bytes, site->caller);
     if (o->has_checker)
         ali_os_forbid(p, o->object_bytes);
     give_held(o, c, i);
@@ -335,7 +346,7 @@ void ali_opool_move_out(struct ali_opool *o, struct ali_magazine *m)
     while (m->count < ALLOT_POOL_MAGAZINE && take_parked(o, &t)) {
         if (t.is_raw && o->construct != NULL) {
             o->opened--;
-            ali_chunk_count_free(o, t.chunk, 1);
+            ali_pool_chunk_count_free(o, t.chunk, 1);
             break;
         }
         ali_state_write(t.state, ALI_OBJECT_CACHED);
@@ -349,13 +360,13 @@ void ali_opool_move_out(struct ali_opool *o, struct ali_magazine *m)
 void ali_opool_move_in(struct ali_opool *o, struct ali_magazine *m)
 {
     while (m->count != 0) {
-        struct ali_chunk *c = ali_chunk_find(o, m->entries[--m->count].object);
+        struct ali_pool_chunk *c = ali_pool_chunk_find(o, m->entries[--m->count].object);
         uint8_t *state = m->entries[m->count].state;
 
         ali_state_write(state, ALI_OBJECT_FREE);
         c->hint = (size_t)(state - c->states);
         o->put_chunk = c;
-        ali_chunk_count_free(o, c, 1);
+        ali_pool_chunk_count_free(o, c, 1);
     }
 }
 
@@ -363,7 +374,7 @@ void ali_opool_move_in(struct ali_opool *o, struct ali_magazine *m)
 
 static void describe(struct ali_opool *o, struct allot_misuse *m)
 {
-    struct ali_chunk *c = ali_chunk_find(o, m->pointer);
+    struct ali_pool_chunk *c = ali_pool_chunk_find(o, m->pointer);
     const struct ali_area *alone = ali_areas_find(&o->alone, m->pointer);
     uint8_t state = ALI_OBJECT_LIVE;
     size_t i;
@@ -374,8 +385,8 @@ static void describe(struct ali_opool *o, struct allot_misuse *m)
     if (c == NULL) {
         m->block = ali_alone_object(alone);
     } else {
-        (void)ali_chunk_index(o, c, m->pointer, &i);
-        m->block = ali_chunk_object(o, c, i);
+        (void)ali_pool_chunk_index(o, c, m->pointer, &i);
+        m->block = ali_pool_chunk_object(o, c, i);
         state = ali_state_read(c->states + i);
     }
     m->place = state == ALI_OBJECT_RAW         ? ALLOT_PLACE_UNISSUED_BLOCK

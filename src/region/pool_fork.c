@@ -17,7 +17,7 @@ static uint8_t settled(uint8_t state)
     return state == ALI_OBJECT_MAKING ? ALI_OBJECT_RAW : state;
 }
 
-static void settle_chunk(struct ali_opool *o, struct ali_chunk *c)
+static void settle_chunk(struct ali_opool *o, struct ali_pool_chunk *c)
 {
     size_t unused = 0;
 
@@ -28,9 +28,9 @@ static void settle_chunk(struct ali_opool *o, struct ali_chunk *c)
         unused += ali_object_is_free(state);
     }
     c->free = 0;
-    c->list = ALI_CHUNK_FULL;
+    c->list = ALI_POOL_CHUNK_FULL;
     o->objects += c->count;
-    ali_chunk_count_free(o, c, (ptrdiff_t)unused);
+    ali_pool_chunk_count_free(o, c, (ptrdiff_t)unused);
 }
 
 static void settle_pool(struct ali_opool *o)
@@ -45,7 +45,7 @@ static void settle_pool(struct ali_opool *o)
     memset(o->hints, 0, sizeof o->hints);
     o->objects = o->planned = o->free_objects = 0;
     for (struct ali_area *area = o->chunks.first; area != NULL; area = area->next)
-        settle_chunk(o, (struct ali_chunk *)area);
+        settle_chunk(o, (struct ali_pool_chunk *)area);
     ali_cache_fork_child(o);
 }
 

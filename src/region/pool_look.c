@@ -24,12 +24,12 @@ const char *allot_pool_name(const allot_pool *pool)
 
 /* --- visiting ----------------------------------------------------------------------------- */
 
-static bool visit_chunk(const struct ali_opool *o, const struct ali_chunk *c, allot_visit_fn visit,
+static bool visit_chunk(const struct ali_opool *o, const struct ali_pool_chunk *c, allot_visit_fn visit,
                         void *arg)
 {
     for (size_t i = 0; i < c->count; i++)
         if (ali_object_is_live(ali_state_read(c->states + i)) &&
-            !visit(ali_chunk_object(o, c, i), o->object_bytes, arg))
+            !visit(ali_pool_chunk_object(o, c, i), o->object_bytes, arg))
             return false;
     return true;
 }
@@ -40,7 +40,7 @@ bool ali_opool_visit(allot_allocator *a, allot_visit_fn visit, void *arg)
     struct ali_area *next;
 
     for (struct ali_area *area = o->chunks.first; area != NULL; area = area->next)
-        if (!visit_chunk(o, (struct ali_chunk *)area, visit, arg))
+        if (!visit_chunk(o, (struct ali_pool_chunk *)area, visit, arg))
             return false;
     for (struct ali_area *area = o->alone.first; area != NULL; area = next) {
         next = area->next; /* the visitor may put it */
@@ -64,7 +64,7 @@ static size_t count_cached(const struct ali_opool *o)
     if (!(o->flags & ALLOT_POOL_CACHED))
         return 0;
     for (const struct ali_area *area = o->chunks.first; area != NULL; area = area->next) {
-        const struct ali_chunk *c = (const struct ali_chunk *)area;
+        const struct ali_pool_chunk *c = (const struct ali_pool_chunk *)area;
 
         for (size_t i = 0; i < c->count; i += ALI_WINDOW)
             cached += ali_bit_count(ali_states_equal(c->states + i, 0xff, ALI_OBJECT_CACHED));
@@ -116,7 +116,7 @@ void ali_opool_stats(allot_allocator *a, struct allot_allocator_stats *stats)
 
 /* --- the check ---------------------------------------------------------------------------- */
 
-static size_t audit_states(const struct ali_chunk *c, size_t *unused)
+static size_t audit_states(const struct ali_pool_chunk *c, size_t *unused)
 {
     size_t padded = ali_align_up(c->count, ALI_WINDOW);
     size_t wrong = 0;
@@ -136,7 +136,7 @@ static size_t audit_states(const struct ali_chunk *c, size_t *unused)
 
 static size_t audit_window(const struct ali_opool *o)
 {
-    const struct ali_chunk *c = o->window_chunk;
+    const struct ali_pool_chunk *c = o->window_chunk;
     uint64_t bits = o->parked | o->pool->bits;
 
     if (bits == 0)
@@ -146,7 +146,7 @@ static size_t audit_window(const struct ali_opool *o)
     return ali_bit_count(bits & ~ali_states_equal(c->states + o->window_index, 0xfd, 0));
 }
 
-static size_t audit_chunk(const struct ali_opool *o, const struct ali_chunk *c)
+static size_t audit_chunk(const struct ali_opool *o, const struct ali_pool_chunk *c)
 {
     size_t unused;
     size_t wrong = audit_states(c, &unused);
@@ -157,20 +157,20 @@ static size_t audit_chunk(const struct ali_opool *o, const struct ali_chunk *c)
     if (c == o->window_chunk)
         counted += ali_bit_count(o->parked | o->pool->bits);
     wrong += counted != unused;
-    wrong += (c->list == ALI_CHUNK_FULL) != (c->free == 0);
+    wrong += (c->list == ALI_POOL_CHUNK_FULL) != (c->free == 0);
     wrong += c->cursor >= c->count || c->cursor % ALI_WINDOW != 0 || c->hint >= c->count;
     wrong += c->area.bytes != c->count * o->stride_bytes;
     return wrong;
 }
 
 /* Inconsistencies of one list; its free objects are added to *sum. */
-static size_t audit_list(const struct ali_opool *o, enum ali_chunk_list list, size_t *sum)
+static size_t audit_list(const struct ali_opool *o, enum ali_pool_chunk_list list, size_t *sum)
 {
-    const struct ali_chunk *prev = NULL;
+    const struct ali_pool_chunk *prev = NULL;
     size_t wrong = 0;
     size_t count = 0;
 
-    for (const struct ali_chunk *c = o->lists[list]; c != NULL; prev = c, c = c->next_free) {
+    for (const struct ali_pool_chunk *c = o->lists[list]; c != NULL; prev = c, c = c->next_free) {
         wrong += c->prev_free != prev || c->list != list;
         *sum += c->free;
         if (++count > o->chunks.count)
@@ -182,9 +182,9 @@ static size_t audit_list(const struct ali_opool *o, enum ali_chunk_list list, si
 static size_t audit_lists(const struct ali_opool *o)
 {
     size_t sum = 0;
-    size_t wrong = audit_list(o, ALI_CHUNK_POOR, &sum) + audit_list(o, ALI_CHUNK_RICH, &sum);
+    size_t wrong = audit_list(o, ALI_POOL_CHUNK_POOR, &sum) + audit_list(o, ALI_POOL_CHUNK_RICH, &sum);
 
-    return wrong + (o->lists[ALI_CHUNK_FULL] != NULL) + (sum != o->free_objects);
+    return wrong + (o->lists[ALI_POOL_CHUNK_FULL] != NULL) + (sum != o->free_objects);
 }
 
 size_t allot_pool_audit(const allot_pool *pool)
@@ -195,7 +195,7 @@ size_t allot_pool_audit(const allot_pool *pool)
 
     wrong += audit_window(o) + audit_lists(o);
     for (const struct ali_area *area = o->chunks.first; area != NULL; area = area->next) {
-        const struct ali_chunk *c = (const struct ali_chunk *)area;
+        const struct ali_pool_chunk *c = (const struct ali_pool_chunk *)area;
 
         wrong += audit_chunk(o, c);
         objects += c->count;

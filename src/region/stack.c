@@ -33,7 +33,7 @@ static void fill_in(struct ali_stack *s, allot_stack *stack,
         .flags = options->flags,
         .limit_bytes = options->limit_bytes,
         .next_bytes = ali_max(options->chunk_bytes, sizeof(struct ali_stack_chunk) + 64),
-        .random = {seed[0] ^ (uintptr_t)stack},
+        .sampler = {.random = {seed[0] ^ (uintptr_t)stack}},
         .has_checker = ali_os_has_checker(),
     };
     if (options->chunk_bytes == 0)
@@ -98,7 +98,6 @@ allot_status allot_stack_init(allot_stack *stack, const struct allot_stack_optio
     static const struct allot_stack_options defaults;
     struct ali_stack local;
     struct ali_stack *s;
-    bool paused = ali_observe_paused;
 
     ali_os_init();
     *stack = (allot_stack){.own = NULL};
@@ -107,10 +106,7 @@ allot_status allot_stack_init(allot_stack *stack, const struct allot_stack_optio
     if (options->flags & ALLOT_STACK_FIXED)
         return init_fixed(stack, options);
     fill_in(&local, stack, options);
-    ali_observe_paused = true;
-    s = local.source->ops->alloc(local.source, sizeof *s, ALLOT_ALIGN_DEFAULT,
-                                 __builtin_return_address(0));
-    ali_observe_paused = paused;
+    s = ali_seam_alloc(local.source, sizeof *s, ALLOT_ALIGN_DEFAULT, __builtin_return_address(0));
     if (s == NULL)
         return -ENOMEM;
     fill_in(s, stack, options);
@@ -159,7 +155,6 @@ size_t allot_stack_trim(allot_stack *stack)
 void allot_stack_release(allot_stack *stack)
 {
     struct ali_stack *s = stack->own;
-    bool paused = ali_observe_paused;
 
     if (s == NULL)
         return;
@@ -168,11 +163,8 @@ void allot_stack_release(allot_stack *stack)
     if (s->has_checker && s->chunk != &s->bottom) /* the buffer, the caller's again */
         ali_os_allow(s->chunk->start, (size_t)((char *)s->chunk->end - s->chunk->start), true);
     *stack = (allot_stack){.own = NULL};
-    ali_observe_paused = true;
     if (!s->in_buffer)
-        s->source->ops->free(s->source, s, sizeof *s, ALLOT_ALIGN_DEFAULT,
-                             __builtin_return_address(0));
-    ali_observe_paused = paused;
+        ali_seam_free(s->source, s, sizeof *s, ALLOT_ALIGN_DEFAULT);
 }
 
 /* --- push --------------------------------------------------------------------------------- */
@@ -180,30 +172,32 @@ void allot_stack_release(allot_stack *stack)
 struct want {
     size_t size;
     allot_how how;
-    uint32_t turn;
+    uint32_t turn; /* of the observer to be told; 0 none */
+    bool alone;    /* an allocation of its own, which the source tells of */
     const void *caller;
 };
 
 static size_t words_of(const struct want *w)
 {
-    return w->turn != 0 ? ALI_RECORD_WORDS_MAX : 1;
+    return w->turn != 0 || w->alone ? ALI_RECORD_WORDS_MAX : 1;
 }
 
-static void write_record(struct ali_stack *s, uintptr_t object, const struct want *w, bool alone)
+static void write_record(struct ali_stack *s, uintptr_t object, const struct want *w)
 {
+    bool is_watched = words_of(w) != 1;
     uintptr_t *record = s->stack->record - words_of(w);
 
     if (s->has_checker)
         ali_os_allow(record, words_of(w) * sizeof *record, false);
     s->stack->record = record;
     record[0] = ali_record_word(
-        w->turn != 0 ? ALI_RECORD_WATCHED : s->has_checker ? ALI_RECORD_LOOK : ALI_RECORD_PLAIN,
+        is_watched ? ALI_RECORD_WATCHED : s->has_checker ? ALI_RECORD_LOOK : ALI_RECORD_PLAIN,
         object);
-    if (w->turn == 0)
+    if (!is_watched)
         return;
     record[1] = w->size;
     record[2] = (uintptr_t)(w->how & ALLOT_HOW_ALIGN_BITS) << ALI_WATCHED_HOW_SHIFT |
-                (alone ? ALI_WATCHED_ALONE : 0) | w->turn;
+                (w->alone ? ALI_WATCHED_ALONE : 0) | w->turn;
     s->watched++;
 }
 
@@ -230,7 +224,7 @@ static void *push_inside(struct ali_stack *s, const struct want *w)
     if (!has_room(s, w) && !ali_stack_add_chunk(s, need, w->caller))
         return NULL;
     at = place_of(ali_stack_top(s), w);
-    write_record(s, at, w, false);
+    write_record(s, at, w);
     if (s->has_checker)
         ali_os_allow((void *)at, w->size, false);
     ali_stack_set_top(s, (char *)at + w->size);
@@ -241,21 +235,18 @@ static void *push_inside(struct ali_stack *s, const struct want *w)
 static void *push_alone(struct ali_stack *s, const struct want *w)
 {
     size_t words = ALI_RECORD_WORDS_MAX * sizeof(uintptr_t);
-    bool paused = ali_observe_paused;
     void *p;
 
     if ((size_t)((char *)s->stack->record - ali_stack_top(s)) < words &&
         !ali_stack_add_chunk(s, words, w->caller))
         return NULL;
-    ali_observe_paused = true;
     p = s->source->ops->alloc(s->source, w->size, w->how, w->caller);
-    ali_observe_paused = paused;
     if (p == NULL) {
         s->failures++;
         return NULL;
     }
     s->reserved_bytes += w->size;
-    write_record(s, (uintptr_t)p, w, true);
+    write_record(s, (uintptr_t)p, w);
     ali_stack_set_top(s, ali_stack_top(s));
     return p;
 }
@@ -275,10 +266,13 @@ void *ali_stack_push(allot_stack *stack, size_t size, allot_how how, const void 
         errno = ENOMEM;
         return NULL;
     }
-    w.turn = ali_stack_turn_due(s, w.size);
-    p = ali_stack_is_alone(s, w.turn) ? push_alone(s, &w) : push_inside(s, &w);
-    if (p != NULL && w.turn != 0)
-        ali_stack_tell_pushed(w.turn, p, size, caller);
+    w.alone = ali_seam_wants_individual(s->source);
+    if (w.alone)
+        return push_alone(s, &w);
+    w.turn = ali_sampler_due(&s->sampler, w.size);
+    p = push_inside(s, &w);
+    if (p != NULL)
+        ali_seam_tell_allocated(w.turn, p, w.size, caller);
     return p;
 }
 

@@ -9,7 +9,7 @@
  *     FREED     popped out of order; goes when it is the last
  *     LOOK      an ordinary object, but the pop has more to do: the object below it is FREED, or a
  *               checker is to be told
- *     WATCHED   told to an observer; two more words: its size, and turn, alignment and whether it
+ *     WATCHED   told to an observer, or an allocation of its own; two more words: its size, and turn, alignment and whether it
  *               is an allocation of its own (ALONE_BIT)
  *     GONE      WATCHED and FREED
  *     SENTINEL  no more in this chunk
@@ -20,8 +20,7 @@
 #define ALI_REGION_STACK_H
 
 #include "allot/stack.h"
-#include "core/core.h"
-#include "core/observe.h"
+#include "region/seam.h"
 
 enum ali_record_tag {
     ALI_RECORD_PLAIN,
@@ -66,9 +65,7 @@ struct ali_stack {
     char *top;                     /* where the public one is hidden */
     uint64_t last_id;              /* of marks */
     size_t watched;                /* records of WATCHED */
-    struct ali_random random;
-    const struct ali_observer *sampled_for;
-    int64_t sample_left;
+    struct ali_sampler sampler;
     struct ali_stack_chunk bottom; /* below all, without room */
     uintptr_t bottom_sentinel;
 };
@@ -136,11 +133,8 @@ bool ali_stack_add_chunk(struct ali_stack *s, size_t bytes, const void *caller);
 struct ali_stack_chunk *ali_stack_chunk_make(void *memory, size_t bytes);
 void ali_stack_free_chunk(struct ali_stack *s, struct ali_stack_chunk *c);
 
-/* --- stack_watch.c: observers */
+/* --- stack_record.c: what is watched */
 
-uint32_t ali_stack_turn_due(struct ali_stack *s, size_t size);
-bool ali_stack_is_alone(const struct ali_stack *s, uint32_t turn);
-void ali_stack_tell_pushed(uint32_t turn, void *p, size_t size, const void *caller);
 /* Tells, and frees an object that is alone. */
 void ali_stack_end_watched(struct ali_stack *s, const struct ali_record *r, const void *caller);
 /* All watched ones down to this slot of that chunk; NULL: all. */

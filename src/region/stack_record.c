@@ -54,8 +54,7 @@ void ali_record_tag_as(const struct ali_record *r, enum ali_record_tag tag)
 
 void ali_stack_set_top(struct ali_stack *s, char *top)
 {
-    bool hide =
-        s->has_checker || (ali_observer_turn_now() != 0 && !ali_observe_paused);
+    bool hide = s->has_checker || ali_seam_turn() != 0 || ali_seam_wants_individual(s->source);
 
     s->top = top;
     s->stack->top = hide ? (char *)s->chunk->end : top;
@@ -104,29 +103,15 @@ struct ali_stack_chunk *ali_stack_chunk_make(void *memory, size_t bytes)
     return c;
 }
 
-static void *source_alloc(const struct ali_stack *s, size_t bytes, const void *caller)
-{
-    bool paused = ali_observe_paused;
-    void *p;
-
-    ali_observe_paused = true;
-    p = s->source->ops->alloc(s->source, bytes, ALLOT_ALIGN_DEFAULT, caller);
-    ali_observe_paused = paused;
-    return p;
-}
-
 void ali_stack_free_chunk(struct ali_stack *s, struct ali_stack_chunk *c)
 {
-    bool paused = ali_observe_paused;
     size_t bytes = c->bytes;
 
     s->reserved_bytes -= bytes;
     s->source_bytes -= bytes;
     if (s->has_checker)
         ali_os_allow(c, bytes, false);
-    ali_observe_paused = true;
-    s->source->ops->free(s->source, c, bytes, ALLOT_ALIGN_DEFAULT, __builtin_return_address(0));
-    ali_observe_paused = paused;
+    ali_seam_free(s->source, c, bytes, ALLOT_ALIGN_DEFAULT);
 }
 
 static bool fail(struct ali_stack *s, enum allot_cause cause)
@@ -159,7 +144,7 @@ static bool new_chunk(struct ali_stack *s, size_t need, const void *caller)
         s->next_bytes *= 2;
     if (s->limit_bytes != 0 && bytes > s->limit_bytes - s->source_bytes)
         return fail(s, ALLOT_CAUSE_LIMIT);
-    memory = source_alloc(s, bytes, caller);
+    memory = ali_seam_alloc(s->source, bytes, ALLOT_ALIGN_DEFAULT, caller);
     if (memory == NULL) {
         s->failures++;
         return false;
@@ -204,4 +189,27 @@ bool ali_stack_add_chunk(struct ali_stack *s, size_t bytes, const void *caller)
         return false;
     use_spare(s);
     return true;
+}
+
+/* --- what is watched ---------------------------------------------------------------------- */
+
+void ali_stack_end_watched(struct ali_stack *s, const struct ali_record *r, const void *caller)
+{
+    s->watched--;
+    ali_seam_tell_freed((uint32_t)(r->info & ALI_WATCHED_TURN), r->object, r->size, caller);
+    if (!(r->info & ALI_WATCHED_ALONE))
+        return;
+    s->source->ops->free(s->source, r->object, r->size,
+                         (allot_how)(r->info >> ALI_WATCHED_HOW_SHIFT), caller);
+    s->reserved_bytes -= r->size;
+}
+
+void ali_stack_end_watched_above(struct ali_stack *s, const uintptr_t *slot, const void *caller)
+{
+    struct ali_record r;
+    bool more = s->watched != 0 && ali_record_first(s, &r);
+
+    for (; more && r.slot != slot; more = ali_record_next(&r))
+        if (r.tag == ALI_RECORD_WATCHED)
+            ali_stack_end_watched(s, &r, caller);
 }

@@ -344,7 +344,7 @@ static void preheat_when_done_spares_constructors_and_memory(void **state)
 
 static void bulk_when_the_cap_does_not_allow_all_takes_none(void **state)
 {
-    void *p[100];
+    void *p[101];
 
     (void)state;
     start(&(struct allot_pool_options){.max_objects = 100});
