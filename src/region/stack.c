@@ -190,9 +190,10 @@ static void write_record(struct ali_stack *s, uintptr_t object, const struct wan
     if (s->has_checker)
         ali_os_allow(record, words_of(w) * sizeof *record, false);
     s->stack->record = record;
-    record[0] = ali_record_word(
-        is_watched ? ALI_RECORD_WATCHED : s->has_checker ? ALI_RECORD_LOOK : ALI_RECORD_PLAIN,
-        object);
+    record[0] = ali_record_word(is_watched               ? ALI_RECORD_WATCHED
+                                : ali_stack_must_hide(s) ? ALI_RECORD_LOOK
+                                                         : ALI_RECORD_PLAIN,
+                                object);
     if (!is_watched)
         return;
     record[1] = w->size;

@@ -7,8 +7,8 @@
  *
  *     MARK      a mark was taken here: its id, above the tag
  *     FREED     popped out of order; goes when it is the last
- *     LOOK      an ordinary object, but the pop has more to do: the object below it is FREED, or a
- *               checker is to be told
+ *     LOOK      an ordinary object, but the pop has more to do: the object below it is FREED, a
+ *               checker is to be told, or `top` is to stay hidden
  *     WATCHED   told to an observer, or an allocation of its own; two more words: its size, and turn, alignment and whether it
  *               is an allocation of its own (ALONE_BIT)
  *     GONE      WATCHED and FREED
@@ -126,6 +126,8 @@ void ali_record_tag_as(const struct ali_record *r, enum ali_record_tag tag);
 /* The newest chunk, this far filled; newer ones go. */
 void ali_stack_drop_to(struct ali_stack *s, struct ali_stack_chunk *c, uintptr_t *record,
                        char *top);
+/* Whether every push and pop is to be seen. */
+bool ali_stack_must_hide(const struct ali_stack *s);
 /* How the inlined paths are to find it: after each change here. */
 void ali_stack_set_top(struct ali_stack *s, char *top);
 /* A chunk with room for `bytes` and their records; the newest from now on. */

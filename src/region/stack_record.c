@@ -52,12 +52,15 @@ void ali_record_tag_as(const struct ali_record *r, enum ali_record_tag tag)
 
 /* --- how far it is filled ----------------------------------------------------------------- */
 
+bool ali_stack_must_hide(const struct ali_stack *s)
+{
+    return s->has_checker || ali_seam_turn() != 0 || ali_seam_wants_individual(s->source);
+}
+
 void ali_stack_set_top(struct ali_stack *s, char *top)
 {
-    bool hide = s->has_checker || ali_seam_turn() != 0 || ali_seam_wants_individual(s->source);
-
     s->top = top;
-    s->stack->top = hide ? (char *)s->chunk->end : top;
+    s->stack->top = ali_stack_must_hide(s) ? (char *)s->chunk->end : top;
 }
 
 static void keep_or_free(struct ali_stack *s, struct ali_stack_chunk *c)
