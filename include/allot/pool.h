@@ -264,6 +264,65 @@ ALLOT_API void allot_pool_stats_get(allot_pool *pool, struct allot_pool_stats *s
  * Cost:    O(1). */
 ALLOT_API const char *allot_pool_name(const allot_pool *pool);
 
+/* --- pools of several sizes ---------------------------------------------------------------- */
+
+#define ALLOT_MULTIPOOL_CLASSES 32
+
+struct allot_multipool_options {
+    /* Sizes of the classes, ascending multiples of 16; none (0): 16, 32, 64 ... 8192. */
+    const size_t *class_bytes;
+    size_t class_count;      /* at most ALLOT_MULTIPOOL_CLASSES */
+    allot_allocator *source; /* of chunks, and of what is larger than the largest class */
+    uint32_t flags;          /* ALLOT_POOL_SHARED or ALLOT_POOL_CACHED */
+    const char *name;
+};
+
+/* A pool for each class. &multipool.base is the allocator; sizes are served by the smallest class
+ * that fits, larger ones (and alignments that no class has) by the source. */
+typedef struct allot_multipool {
+    allot_allocator base;
+    allot_allocator *source;
+    size_t class_count;
+    size_t largest_bytes;
+    unsigned char class_of[256]; /* of sizes to 4096, by 16 bytes; larger ones are searched */
+    allot_pool pools[ALLOT_MULTIPOOL_CLASSES];
+} allot_multipool;
+
+/* Makes the pools. NULL options: all zero.
+ *
+ * Returns: 0; -EINVAL for classes that do not ascend, or are no multiples of 16; -ENOMEM.
+ * Threads: nobody else knows it yet.   Signals: not safe.
+ * Failure: as told, and there is nothing to release.
+ * Cost:    one allocation of the source a class. */
+ALLOT_API ALLOT_MUST_USE allot_status
+allot_multipool_init(allot_multipool *multipool, const struct allot_multipool_options *options);
+
+/* Ends all pools. What the source served directly stays, and is the caller's to free before.
+ *
+ * Returns: nothing.
+ * Require: nobody uses an object.
+ * Threads: one thread.   Signals: not safe.
+ * Failure: none.
+ * Cost:    O(chunks). */
+ALLOT_API void allot_multipool_release(allot_multipool *multipool);
+
+/* Allocates `size` bytes, aligned to 16; size 0 counts as 1.
+ *
+ * Returns: uninitialised memory, owned by the caller until allot_multipool_free; NULL on failure.
+ * Threads: the caller owns it, or any with ALLOT_POOL_SHARED.   Signals: not safe.
+ * Failure: as allot_pool_get, or as the source.
+ * Cost:    O(1); O(log classes) above 4096 bytes. */
+ALLOT_API ALLOT_MUST_USE void *allot_multipool_alloc(allot_multipool *multipool, size_t size);
+
+/* Frees an object. NULL is fine.
+ *
+ * Returns: nothing.
+ * Require: size is what it was allocated with.
+ * Threads: as allot_multipool_alloc.   Signals: not safe.
+ * Failure: as allot_pool_put; a wrong size is found when it is of another class.
+ * Cost:    as allot_multipool_alloc. */
+ALLOT_API void allot_multipool_free(allot_multipool *multipool, void *object, size_t size);
+
 #ifdef __cplusplus
 }
 #endif

@@ -48,6 +48,17 @@ int ali_os_populate(void *at, size_t bytes);
 /* Asks for (or refuses) transparent huge pages on the range; failure is harmless. */
 int ali_os_huge(void *at, size_t bytes, bool want);
 
+/* A file of so many bytes (whole pages) that is nothing but memory, and is there to be mapped:
+ * ali_os_memory_file without a name anywhere (memfd), ali_os_temporary_file in /dev/shm or /tmp and
+ * unlinked at once, its room taken now, so that no later touch of it can fail. No limit of the
+ * kernel holds for either but the memory of the machine, which the caller looks at. The descriptor
+ * (closed by exec, to be closed by ali_os_close) or -errno. */
+int ali_os_memory_file(size_t bytes);
+int ali_os_temporary_file(size_t bytes);
+/* Maps the file of `bytes` twice, back to back, wherever there is room: what is written to one half
+ * is read in the other. NULL and *error on failure. Given back by ali_os_unmap(at, 2 * bytes). */
+void *ali_os_map_twice(int fd, size_t bytes, int *error);
+
 /* Number of resident bytes of the range (mincore); 0 when it cannot be known. */
 size_t ali_os_resident_bytes(const void *at, size_t bytes);
 

@@ -424,7 +424,7 @@ size_t ali_opool_trim(allot_allocator *a)
     size_t bytes = 0;
 
     if (o->flags & ALLOT_POOL_CACHED)
-        ali_cache_flush(o);
+        (void)ali_cache_flush(o);
     ali_opool_enter(o);
     ali_opool_fold(o);
     ali_opool_close_window(o);

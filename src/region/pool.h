@@ -209,7 +209,8 @@ void ali_opool_give(struct ali_opool *o, void *p, const struct ali_site *site);
 /* Fills the magazine as far as there are objects, and constructed ones where there is a
  * constructor; marks them CACHED. The lock is held. */
 void ali_opool_move_out(struct ali_opool *o, struct ali_magazine *m);
-void ali_opool_move_in(struct ali_opool *o, struct ali_magazine *m);
+/* How many there were. */
+size_t ali_opool_move_in(struct ali_opool *o, struct ali_magazine *m);
 void ali_opool_blame(struct ali_opool *o, const void *p, const struct ali_site *site);
 
 /* --- pool_alone.c: objects that are allocations of their own */
@@ -227,8 +228,8 @@ void ali_alone_end_all(struct ali_opool *o, const void *caller);
 bool ali_cache_get(struct ali_opool *o, void **object);
 /* True: it is cached now. False: the pool itself must look. */
 bool ali_cache_put(struct ali_opool *o, void *object);
-/* The calling thread's objects, and the full magazines, back to the pool. */
-void ali_cache_flush(struct ali_opool *o);
+/* The calling thread's objects, and the full magazines, back to the pool; how many. */
+size_t ali_cache_flush(struct ali_opool *o);
 /* Everything in the pool is reset: what threads keep is forgotten. Nobody uses the pool. */
 void ali_cache_empty_all(struct ali_opool *o);
 /* The pool ends. The list of pools is locked. */

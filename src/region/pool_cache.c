@@ -51,10 +51,9 @@ enum { KEY_NONE, KEY_MAKING, KEY_READY, KEY_REFUSED };
 static _Atomic(int) key_state;
 static uint32_t key;
 
-static void empty_into_pool(struct ali_opool *o, struct ali_cache *c)
+static size_t empty_into_pool(struct ali_opool *o, struct ali_cache *c)
 {
-    ali_opool_move_in(o, c->loaded);
-    ali_opool_move_in(o, c->previous);
+    return ali_opool_move_in(o, c->loaded) + ali_opool_move_in(o, c->previous);
 }
 
 static void unlink_from_pool(struct ali_opool *o, struct ali_cache *c)
@@ -81,7 +80,7 @@ static void end_cache(struct ali_cache *c)
 
     if (o != NULL) {
         ali_lock(&o->lock);
-        empty_into_pool(o, c);
+        (void)empty_into_pool(o, c);
         unlink_from_pool(o, c);
         ali_unlock(&o->lock);
     }
@@ -303,7 +302,7 @@ static void make_room(struct ali_opool *o, struct ali_cache *c)
         c->previous->next = o->depot;
         o->depot = c->previous;
     } else {
-        ali_opool_move_in(o, c->previous);
+        (void)ali_opool_move_in(o, c->previous);
         empty = c->previous;
     }
     ali_unlock(&o->lock);
@@ -339,13 +338,13 @@ bool ali_cache_put(struct ali_opool *o, void *object)
 
 /* --- all of it ---------------------------------------------------------------------------- */
 
-static struct ali_magazine *empty_depot(struct ali_opool *o)
+static struct ali_magazine *empty_depot(struct ali_opool *o, size_t *count)
 {
     struct ali_magazine *all = o->depot;
 
     o->depot = NULL;
     for (struct ali_magazine *m = all; m != NULL; m = m->next)
-        ali_opool_move_in(o, m);
+        *count += ali_opool_move_in(o, m);
     return all;
 }
 
@@ -359,17 +358,19 @@ static void free_magazines(struct ali_magazine *m)
     }
 }
 
-void ali_cache_flush(struct ali_opool *o)
+size_t ali_cache_flush(struct ali_opool *o)
 {
     struct ali_cache *c = search_mine(o);
     struct ali_magazine *full;
+    size_t count = 0;
 
     ali_lock(&o->lock);
-    full = empty_depot(o);
+    full = empty_depot(o, &count);
     if (c != NULL)
-        empty_into_pool(o, c);
+        count += empty_into_pool(o, c);
     ali_unlock(&o->lock);
     free_magazines(full);
+    return count;
 }
 
 void ali_cache_free_depot(struct ali_opool *o)

@@ -152,6 +152,8 @@ void ali_pool_chunk_detach(struct ali_opool *o, struct ali_pool_chunk *c)
     if (o->put_chunk != c)
         return;
     o->put_chunk = NULL;
+    if (o->is_hidden)
+        return;
     o->pool->chunk = 0;
     o->pool->chunk_bytes = 0;
 }

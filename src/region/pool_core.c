@@ -20,9 +20,11 @@ void ali_opool_close_window(struct ali_opool *o)
 {
     uint64_t bits = o->parked | o->pool->bits;
 
-    o->parked = o->pool->bits = 0;
     if (bits == 0)
-        return;
+        return; /* nothing of the public struct is written to in a shared pool */
+    o->parked = 0;
+    if (!o->is_hidden)
+        o->pool->bits = 0;
     o->opened -= ali_bit_count(bits);
     ali_pool_chunk_count_free(o, o->window_chunk, (ptrdiff_t)ali_bit_count(bits));
 }
@@ -196,13 +198,8 @@ static bool take_locked(struct ali_opool *o, struct taken *t, uint32_t *turn)
 /* Nothing is left: grows, or has the program put something. */
 static bool recover(struct ali_opool *o, bool *asked, const struct ali_site *site)
 {
-    size_t free_before = o->free_objects;
-
-    if (o->flags & ALLOT_POOL_CACHED) {
-        ali_cache_flush(o);
-        if (o->free_objects > free_before)
-            return true;
-    }
+    if ((o->flags & ALLOT_POOL_CACHED) && ali_cache_flush(o) != 0)
+        return true;
     if (ali_opool_grow(o, 1, site->caller) == 0)
         return true;
     if (o->reclaim == NULL || *asked)
@@ -357,8 +354,10 @@ void ali_opool_move_out(struct ali_opool *o, struct ali_magazine *m)
     }
 }
 
-void ali_opool_move_in(struct ali_opool *o, struct ali_magazine *m)
+size_t ali_opool_move_in(struct ali_opool *o, struct ali_magazine *m)
 {
+    size_t count = m->count;
+
     while (m->count != 0) {
         struct ali_pool_chunk *c = ali_pool_chunk_find(o, m->entries[--m->count].object);
         uint8_t *state = m->entries[m->count].state;
@@ -368,6 +367,7 @@ void ali_opool_move_in(struct ali_opool *o, struct ali_magazine *m)
         o->put_chunk = c;
         ali_pool_chunk_count_free(o, c, 1);
     }
+    return count;
 }
 
 /* --- misuse ------------------------------------------------------------------------------- */

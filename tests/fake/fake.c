@@ -124,6 +124,10 @@ int __real_ali_os_create_new(const char *path);
 void *__real_ali_os_map_file(int fd, uint64_t offset, size_t bytes, int *error);
 long __real_ali_os_read_file(const char *path, char *buffer, size_t bytes);
 
+int __real_ali_os_memory_file(size_t bytes);
+int __real_ali_os_temporary_file(size_t bytes);
+void *__real_ali_os_map_twice(int fd, size_t bytes, int *error);
+
 int __wrap_ali_os_map_at(void *at, size_t bytes, enum ali_os_access access)
 {
     int e = verdict(FAKE_MAP_AT, at, bytes);
@@ -263,4 +267,25 @@ long __wrap_ali_os_read_file(const char *path, char *buffer, size_t bytes)
     int e = verdict(FAKE_READ_FILE, path, bytes);
 
     return e != 0 ? e : __real_ali_os_read_file(path, buffer, bytes);
+}
+
+int __wrap_ali_os_memory_file(size_t bytes)
+{
+    int e = verdict(FAKE_MEMORY_FILE, NULL, bytes);
+
+    return e != 0 ? e : __real_ali_os_memory_file(bytes);
+}
+
+int __wrap_ali_os_temporary_file(size_t bytes)
+{
+    int e = verdict(FAKE_TEMPORARY_FILE, NULL, bytes);
+
+    return e != 0 ? e : __real_ali_os_temporary_file(bytes);
+}
+
+/* The real one takes its room by ali_os_map, where that is counted. */
+void *__wrap_ali_os_map_twice(int fd, size_t bytes, int *error)
+{
+    *error = verdict(FAKE_MAP_TWICE, NULL, bytes);
+    return *error == 0 ? __real_ali_os_map_twice(fd, bytes, error) : NULL;
 }

@@ -42,6 +42,9 @@ enum fake_call {
     FAKE_CREATE,
     FAKE_READ_FILE,
     FAKE_MAP_FILE,
+    FAKE_MEMORY_FILE,
+    FAKE_TEMPORARY_FILE,
+    FAKE_MAP_TWICE,
     FAKE_CALLS
 };
 

@@ -3,6 +3,7 @@
 #ifndef ALI_TEST_REGION_SOURCE_H
 #define ALI_TEST_REGION_SOURCE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -84,9 +85,13 @@ static struct {
 
 static inline void note_misuse(const struct allot_misuse *m, void *arg)
 {
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
     (void)arg;
+    pthread_mutex_lock(&lock);
     told.last = *m;
     atomic_fetch_add(&told.count, 1);
+    pthread_mutex_unlock(&lock);
 }
 
 static inline void expect_misuse_by_handler(void)
