@@ -98,11 +98,6 @@ int ali_os_exit_key_make(uint32_t *key, void (*at_exit)(void *value));
 void ali_os_exit_key_arm(uint32_t key, void *value);
 
 /* Registers fork handlers (any may be NULL). Once per layer. */
-/* As many more as the libc has keys for. `value` not NULL; false: the thread has no room for it. */
-int ali_os_thread_key(void (*at_exit)(void *value), uint32_t *key);
-bool ali_os_thread_key_set(uint32_t key, void *value);
-
-/* Registers fork handlers (any may be NULL). Once for each layer that has some. */
 int ali_os_fork_hook(void (*before)(void), void (*parent)(void), void (*child)(void));
 
 /* Runs body(arg) in a forked child and waits for its end. *signal_number: what ended it, 0 when it

@@ -111,7 +111,7 @@ static bool have_key(void)
         return true;
     if (state != KEY_NONE || !atomic_compare_exchange_strong(&key_state, &none, KEY_MAKING))
         return false;
-    state = ali_os_thread_key(end_thread, &key) == 0 ? KEY_READY : KEY_REFUSED;
+    state = ali_os_exit_key_make(&key, end_thread) == 0 ? KEY_READY : KEY_REFUSED;
     atomic_store_explicit(&key_state, state, memory_order_release);
     return state == KEY_READY;
 }
@@ -147,10 +147,7 @@ static struct ali_cache *add_cache(struct ali_opool *o)
     c = make_cache();
     if (c == NULL)
         return NULL;
-    if (!ali_os_thread_key_set(key, &mine)) {
-        free_cache(c);
-        return NULL;
-    }
+    ali_os_exit_key_arm(key, &mine);
     atomic_store_explicit(&c->pool_id, o->id, memory_order_relaxed);
     c->trims = atomic_load_explicit(&o->trims, memory_order_relaxed);
     c->next_of_thread = mine.all;

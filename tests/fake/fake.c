@@ -117,7 +117,7 @@ int __real_ali_os_huge(void *at, size_t bytes, bool want);
 int __real_ali_os_guard(void *at, size_t bytes);
 int __real_ali_os_unguard(void *at, size_t bytes);
 int __real_ali_os_thread_exit_hook(void (*at_exit)(void *value));
-int __real_ali_os_thread_key(void (*at_exit)(void *value), uint32_t *key);
+int __real_ali_os_exit_key_make(uint32_t *key, void (*at_exit)(void *value));
 int __real_ali_os_fork_hook(void (*before)(void), void (*parent)(void), void (*child)(void));
 int __real_ali_os_create(const char *path);
 int __real_ali_os_create_new(const char *path);
@@ -220,11 +220,11 @@ int __wrap_ali_os_thread_exit_hook(void (*at_exit)(void *value))
     return e != 0 ? e : __real_ali_os_thread_exit_hook(at_exit);
 }
 
-int __wrap_ali_os_thread_key(void (*at_exit)(void *value), uint32_t *key)
+int __wrap_ali_os_exit_key_make(uint32_t *key, void (*at_exit)(void *value))
 {
     int e = verdict(FAKE_THREAD_KEY, NULL, 0);
 
-    return e != 0 ? e : __real_ali_os_thread_key(at_exit, key);
+    return e != 0 ? e : __real_ali_os_exit_key_make(key, at_exit);
 }
 
 int __wrap_ali_os_fork_hook(void (*before)(void), void (*parent)(void), void (*child)(void))

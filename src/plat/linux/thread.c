@@ -61,7 +61,6 @@ void ali_os_thread_exit_arm(void *value)
 }
 
 int ali_os_exit_key_make(uint32_t *key, void (*at_exit)(void *value))
-int ali_os_thread_key(void (*at_exit)(void *value), uint32_t *key)
 {
     pthread_key_t made;
     int e = pthread_key_create(&made, at_exit);
@@ -74,10 +73,6 @@ int ali_os_thread_key(void (*at_exit)(void *value), uint32_t *key)
 void ali_os_exit_key_arm(uint32_t key, void *value)
 {
     (void)pthread_setspecific((pthread_key_t)key, value);
-        *key = made;
-
-bool ali_os_thread_key_set(uint32_t key, void *value)
-    return pthread_setspecific(key, value) == 0;
 }
 
 int ali_os_fork_hook(void (*before)(void), void (*parent)(void), void (*child)(void))
