@@ -6,7 +6,8 @@
  * into the middle of an object are found exactly, always.
  *
  *     allot_pool pool;
- *     if (allot_pool_init(&pool, &(struct allot_pool_options){.object_bytes = sizeof(struct node)}))
+ *     if (allot_pool_init(&pool, &(struct allot_pool_options){.object_bytes = sizeof(struct
+ * node)}))
  *         ...
  *     struct node *n = allot_pool_get(&pool);
  *     allot_pool_put(&pool, n);
@@ -38,8 +39,8 @@ enum allot_pool_flag {
 /* All zero but object_bytes is a good pool: it grows, for one thread, from the default allocator.
  */
 struct allot_pool_options {
-    size_t object_bytes; /* 1 or more */
-    size_t align;        /* a power of two; 0: what fits the size, 16 at most */
+    size_t object_bytes;     /* 1 or more */
+    size_t align;            /* a power of two; 0: what fits the size, 16 at most */
     allot_allocator *source; /* where chunks come from; NULL: the default allocator */
     /* Used before the source is. Owned by the caller until the pool is released. */
     void *buffer;

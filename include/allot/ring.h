@@ -34,8 +34,8 @@ typedef struct allot_ring {
     char pad_reader[64 - 3 * sizeof(size_t)];
 } allot_ring;
 
-/* Makes a ring of at least `bytes`, rounded up to whole pages. Its memory is shared with the children of a fork: parent and child see each other's bytes, but not each other's
- * counts.
+/* Makes a ring of at least `bytes`, rounded up to whole pages. Its memory is shared with the
+ * children of a fork: parent and child see each other's bytes, but not each other's counts.
  *
  * Returns: 0; -EINVAL for 0 bytes; -ENOMEM, also for more than the machine has, or what the system
  *          said (no file that is memory: memfd, /dev/shm and /tmp are tried).

@@ -14,8 +14,8 @@
  *
  * A mark remembers how far the stack is filled; rewinding to it pops all that was pushed since.
  *
- * &stack.base is an allocator (allot/alloc.h). What is freed through it need not be the last object:
- * its memory is used again when all above it is freed, too. */
+ * &stack.base is an allocator (allot/alloc.h). What is freed through it need not be the last
+ * object: its memory is used again when all above it is freed, too. */
 #ifndef ALLOT_STACK_H
 #define ALLOT_STACK_H
 

@@ -18,8 +18,7 @@ static allot_status check(const struct allot_pool_options *options)
 {
     if (options->object_bytes == 0 || options->object_bytes > PTRDIFF_MAX - ALLOT_ALIGN_MAX)
         return refuse(ALLOT_CAUSE_TOO_LARGE, -EINVAL);
-    if (options->align != 0 &&
-        (!ali_is_pow2(options->align) || options->align > ALLOT_ALIGN_MAX))
+    if (options->align != 0 && (!ali_is_pow2(options->align) || options->align > ALLOT_ALIGN_MAX))
         return refuse(ALLOT_CAUSE_BAD_ALIGNMENT, -EINVAL);
     return 0;
 }
@@ -48,8 +47,7 @@ static void fill_in(struct ali_opool *o, allot_pool *pool, const struct allot_po
     *o = (struct ali_opool){
         .pool = pool,
         .object_bytes = options->object_bytes,
-        .stride_bytes =
-            ali_max(ali_align_up(options->object_bytes, align), (size_t)STRIDE_MIN),
+        .stride_bytes = ali_max(ali_align_up(options->object_bytes, align), (size_t)STRIDE_MIN),
         .chunk_objects = options->chunk_objects,
         .max_objects = options->max_objects,
         .flags = options->flags,

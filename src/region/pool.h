@@ -34,8 +34,8 @@ enum {
     ALI_OBJECT_CACHED = 3,
     ALI_OBJECT_WATCHED = 4,
     ALI_OBJECT_MAKING = 253, /* being constructed, in the pool */
-    ALI_OBJECT_HELD = 254, /* being put, by one thread */
-    ALI_OBJECT_PAD = 255, /* behind the last object of a chunk */
+    ALI_OBJECT_HELD = 254,   /* being put, by one thread */
+    ALI_OBJECT_PAD = 255,    /* behind the last object of a chunk */
 };
 #define ALI_WINDOW 64
 
@@ -44,7 +44,7 @@ enum ali_pool_chunk_list { ALI_POOL_CHUNK_FULL, ALI_POOL_CHUNK_POOR, ALI_POOL_CH
 #define ALI_POOL_CHUNK_HINTS 32
 
 struct ali_pool_chunk {
-    struct ali_area area; /* of the objects; first: an area of `chunks` is its chunk */
+    struct ali_area area;             /* of the objects; first: an area of `chunks` is its chunk */
     struct ali_pool_chunk *next_free; /* in its list */
     struct ali_pool_chunk *prev_free;
     uint8_t *states;
@@ -53,7 +53,7 @@ struct ali_pool_chunk {
     size_t hint;   /* index of the object that was put last */
     size_t cursor; /* where the search for a window goes on: a multiple of ALI_WINDOW */
     uint8_t list;  /* of those with free objects: enum ali_pool_chunk_list */
-    void *memory; /* of the source; NULL: of the buffer */
+    void *memory;  /* of the source; NULL: of the buffer */
     size_t memory_bytes;
 };
 
@@ -77,7 +77,7 @@ struct ali_opool {
     size_t chunk_objects;
     size_t max_objects;
     uint32_t flags;
-    allot_how how; /* of the objects */
+    allot_how how;         /* of the objects */
     size_t window_objects; /* most objects that one window gives */
     allot_status (*construct)(void *object, void *arg);
     void (*destroy)(void *object, void *arg);
@@ -91,17 +91,17 @@ struct ali_opool {
 
     struct ali_lock lock; /* SHARED: of all below */
     struct ali_areas chunks;
-    struct ali_pool_chunk *lists[3]; /* by enum ali_pool_chunk_list; that of full ones is empty */
+    struct ali_pool_chunk *lists[3];  /* by enum ali_pool_chunk_list; that of full ones is empty */
     struct ali_pool_chunk *put_chunk; /* of the inlined path */
     struct ali_pool_chunk *window_chunk;
     size_t window_index; /* of its first object */
     uint64_t parked;
-    size_t objects;       /* in all chunks */
-    size_t planned;       /* in chunks that are being made */
-    size_t free_objects;  /* the sum of `free` of all chunks */
-    size_t opened;        /* objects in all windows so far, and individual ones */
+    size_t objects;      /* in all chunks */
+    size_t planned;      /* in chunks that are being made */
+    size_t free_objects; /* the sum of `free` of all chunks */
+    size_t opened;       /* objects in all windows so far, and individual ones */
     size_t peak_objects;
-    size_t next_objects;  /* of the chunk to come, when they grow */
+    size_t next_objects; /* of the chunk to come, when they grow */
     size_t reserved_bytes;
     _Atomic(size_t) failures;
     struct ali_pool_chunk *hints[ALI_POOL_CHUNK_HINTS]; /* by address: where to look first */
@@ -110,9 +110,9 @@ struct ali_opool {
 
     struct ali_magazine *depot; /* full ones */
     struct ali_cache *caches;
-    size_t cache_gets; /* of caches that are gone */
-    size_t moved_out;  /* objects taken for caches: no gets */
-    _Atomic(uint32_t) trims; /* that gave chunks back */
+    size_t cache_gets;             /* of caches that are gone */
+    size_t moved_out;              /* objects taken for caches: no gets */
+    _Atomic(uint32_t) trims;       /* that gave chunks back */
     struct ali_opool *next_shared; /* of all shared pools */
 };
 
@@ -155,18 +155,18 @@ ALI_INLINE void ali_opool_leave(struct ali_opool *o)
         ali_unlock(&o->lock);
 }
 
-ALI_INLINE char *ali_pool_chunk_object(const struct ali_opool *o, const struct ali_pool_chunk *c, size_t i)
+ALI_INLINE char *ali_pool_chunk_object(const struct ali_opool *o, const struct ali_pool_chunk *c,
+                                       size_t i)
 {
     return (char *)c->area.start + i * o->stride_bytes;
 }
 
 /* Whether p is the start of an object of the chunk that it is in; its index, or that of the object
  * around it. */
-ALI_INLINE bool ali_pool_chunk_index(const struct ali_opool *o, const struct ali_pool_chunk *c, const void *p,
-                                size_t *index)
+ALI_INLINE bool ali_pool_chunk_index(const struct ali_opool *o, const struct ali_pool_chunk *c,
+                                     const void *p, size_t *index)
 {
-    unsigned __int128 product =
-        (unsigned __int128)((uintptr_t)p - c->area.start) * o->reciprocal;
+    unsigned __int128 product = (unsigned __int128)((uintptr_t)p - c->area.start) * o->reciprocal;
 
     *index = (size_t)(product >> 64);
     return (uint64_t)product < o->reciprocal;
@@ -181,7 +181,7 @@ ALI_INLINE struct ali_pool_chunk **ali_pool_chunk_hint(struct ali_opool *o, cons
 
 /* A chunk of what fits in the memory; NULL when that is not one object, or not `least`. */
 struct ali_pool_chunk *ali_pool_chunk_make(const struct ali_opool *o, void *memory, size_t bytes,
-                                 size_t least);
+                                           size_t least);
 void ali_pool_chunk_add(struct ali_opool *o, struct ali_pool_chunk *c);
 /* Out of everything but memory. */
 void ali_pool_chunk_detach(struct ali_opool *o, struct ali_pool_chunk *c);

@@ -1,7 +1,8 @@
 /* Objects of a pool that are allocations of their own, because an observer (or the option regions=)
  * is to see each:
  *
- *     | ali_alone ... | object |      the object at the end, so that a guard behind it is next to it
+ *     | ali_alone ... | object |      the object at the end, so that a guard behind it is next to
+ * it
  *
  * A put is a free of the source then, and what checks the source checks the pool. A fixed pool has
  * no source; there, and for a sample, the object is one of a chunk, and has a state of its own, so
@@ -12,7 +13,7 @@
 
 struct ali_alone {
     struct ali_area area; /* of the object */
-    size_t front_bytes; /* from here to the object */
+    size_t front_bytes;   /* from here to the object */
 };
 
 /* --- objects of their own ----------------------------------------------------------------- */

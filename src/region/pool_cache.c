@@ -1,13 +1,14 @@
 /* What a thread keeps of shared pools: two magazines for each pool that it uses.
  *
  *     thread: slots -> ali_cache -> loaded, previous       get and put: no lock
- *     pool:   depot -> full magazine -> full magazine      a whole magazine at a time, with the lock
+ *     pool:   depot -> full magazine -> full magazine      a whole magazine at a time, with the
+ * lock
  *
  * A thread that only gets or only puts goes to the pool once in ALLOT_POOL_MAGAZINE calls, and one
  * that does both by turns never does. Objects go from thread to thread in whole magazines.
  *
- * A put is checked without the lock: the state byte goes from LIVE to CACHED by compare-and-swap, so
- * that one of two threads that put the same object fails. Where the byte is, the cache remembers
+ * A put is checked without the lock: the state byte goes from LIVE to CACHED by compare-and-swap,
+ * so that one of two threads that put the same object fails. Where the byte is, the cache remembers
  * for the last few chunks by values, not by pointers: a chunk may go while it is looked for.
  *
  * Caches and magazines are metadata: never unmapped. A cache belongs to its thread; its pool may
@@ -187,8 +188,7 @@ static struct ali_cache *cache_of(struct ali_opool *o)
 {
     struct ali_cache *c = mine.slots[o->id % SLOTS];
 
-    if (ali_likely(c != NULL &&
-                   atomic_load_explicit(&c->pool_id, memory_order_relaxed) == o->id))
+    if (ali_likely(c != NULL && atomic_load_explicit(&c->pool_id, memory_order_relaxed) == o->id))
         return c;
     c = search_mine(o);
     if (c == NULL)

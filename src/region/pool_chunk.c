@@ -6,7 +6,7 @@
 enum {
     FIRST_CHUNK_BYTES = 8 << 10,
     CHUNK_BYTES_MAX = 1 << 20, /* of chunks that double */
-    CHUNK_OBJECTS_MIN = 8, /* of large objects, which pass both */
+    CHUNK_OBJECTS_MIN = 8,     /* of large objects, which pass both */
     CHUNK_ALIGN = ALI_LINE_BYTES,
 };
 
@@ -24,7 +24,8 @@ static size_t chunk_bytes(const struct ali_opool *o, size_t objects)
     size_t bytes;
 
     if (ali_mul_overflows(objects, o->stride_bytes, &bytes) ||
-        ali_add_overflows(bytes, sizeof(struct ali_pool_chunk) + ALI_WINDOW + CHUNK_ALIGN, &bytes) ||
+        ali_add_overflows(bytes, sizeof(struct ali_pool_chunk) + ALI_WINDOW + CHUNK_ALIGN,
+                          &bytes) ||
         ali_add_overflows(bytes, objects, &bytes) || ali_add_overflows(bytes, align, &bytes) ||
         bytes > PTRDIFF_MAX)
         return 0;
@@ -59,7 +60,7 @@ static size_t count_fitting(const struct ali_opool *o, uintptr_t header, uintptr
 }
 
 struct ali_pool_chunk *ali_pool_chunk_make(const struct ali_opool *o, void *memory, size_t bytes,
-                                 size_t least)
+                                           size_t least)
 {
     uintptr_t header = ali_align_up((uintptr_t)memory, CHUNK_ALIGN);
     uintptr_t end = (uintptr_t)memory + bytes;
@@ -177,8 +178,8 @@ uint64_t ali_states_equal(const uint8_t *states, uint8_t mask, uint8_t value)
 
     for (unsigned i = 0; i < ALI_WINDOW / 8; i++) {
         /* relaxed: a byte that another thread changes is one of a live object */
-        uint64_t w = __atomic_load_n((const uint64_t *)(const void *)(states + 8 * i),
-                                     __ATOMIC_RELAXED);
+        uint64_t w =
+            __atomic_load_n((const uint64_t *)(const void *)(states + 8 * i), __ATOMIC_RELAXED);
 
         w = (w & mask * ones) ^ value * ones;
         w = ~(((w & low) + low) | w | low); /* 0x80 in each byte that is zero */

@@ -186,8 +186,8 @@ static bool take_locked(struct ali_opool *o, struct taken *t, uint32_t *turn)
     good = take_parked(o, t);
     if (good) {
         *turn = ali_sampler_due(&o->sampler, o->object_bytes);
-        ali_state_write(t->state, (uint8_t)(*turn != 0 ? ALI_OBJECT_WATCHED + *turn - 1
-                                                       : ALI_OBJECT_LIVE));
+        ali_state_write(t->state,
+                        (uint8_t)(*turn != 0 ? ALI_OBJECT_WATCHED + *turn - 1 : ALI_OBJECT_LIVE));
         if (!o->is_hidden && (o->construct == NULL || !t->is_raw) && !wants_alone(o))
             show(o);
     }
@@ -389,7 +389,7 @@ static void describe(struct ali_opool *o, struct allot_misuse *m)
         m->block = ali_pool_chunk_object(o, c, i);
         state = ali_state_read(c->states + i);
     }
-    m->place = state == ALI_OBJECT_RAW         ? ALLOT_PLACE_UNISSUED_BLOCK
+    m->place = state == ALI_OBJECT_RAW     ? ALLOT_PLACE_UNISSUED_BLOCK
                : ali_object_is_live(state) ? ALLOT_PLACE_LIVE_BLOCK
                                            : ALLOT_PLACE_FREED_BLOCK;
 }

@@ -24,8 +24,8 @@ const char *allot_pool_name(const allot_pool *pool)
 
 /* --- visiting ----------------------------------------------------------------------------- */
 
-static bool visit_chunk(const struct ali_opool *o, const struct ali_pool_chunk *c, allot_visit_fn visit,
-                        void *arg)
+static bool visit_chunk(const struct ali_opool *o, const struct ali_pool_chunk *c,
+                        allot_visit_fn visit, void *arg)
 {
     for (size_t i = 0; i < c->count; i++)
         if (ali_object_is_live(ali_state_read(c->states + i)) &&
@@ -126,8 +126,8 @@ static size_t audit_states(const struct ali_pool_chunk *c, size_t *unused)
         uint8_t state = ali_state_read(c->states + i);
 
         *unused += ali_object_is_free(state);
-        wrong += !ali_object_is_free(state) && !ali_object_is_live(state) &&
-                 state != ALI_OBJECT_CACHED;
+        wrong +=
+            !ali_object_is_free(state) && !ali_object_is_live(state) && state != ALI_OBJECT_CACHED;
     }
     for (size_t i = c->count; i < padded; i++)
         wrong += c->states[i] != ALI_OBJECT_PAD;
@@ -182,7 +182,8 @@ static size_t audit_list(const struct ali_opool *o, enum ali_pool_chunk_list lis
 static size_t audit_lists(const struct ali_opool *o)
 {
     size_t sum = 0;
-    size_t wrong = audit_list(o, ALI_POOL_CHUNK_POOR, &sum) + audit_list(o, ALI_POOL_CHUNK_RICH, &sum);
+    size_t wrong =
+        audit_list(o, ALI_POOL_CHUNK_POOR, &sum) + audit_list(o, ALI_POOL_CHUNK_RICH, &sum);
 
     return wrong + (o->lists[ALI_POOL_CHUNK_FULL] != NULL) + (sum != o->free_objects);
 }

@@ -255,8 +255,8 @@ static void *push_alone(struct ali_stack *s, const struct want *w)
 void *ali_stack_push(allot_stack *stack, size_t size, allot_how how, const void *caller)
 {
     struct ali_stack *s = stack->own;
-    struct want w = {.size = size + (size == 0), .how = how & ALLOT_HOW_ALIGN_BITS,
-                     .caller = caller};
+    struct want w = {
+        .size = size + (size == 0), .how = how & ALLOT_HOW_ALIGN_BITS, .caller = caller};
     void *p;
 
     if (w.how < ALLOT_ALIGN(ALIGN_MIN))

@@ -9,10 +9,9 @@
  *     FREED     popped out of order; goes when it is the last
  *     LOOK      an ordinary object, but the pop has more to do: the object below it is FREED, a
  *               checker is to be told, or `top` is to stay hidden
- *     WATCHED   told to an observer, or an allocation of its own; two more words: its size, and turn, alignment and whether it
- *               is an allocation of its own (ALONE_BIT)
- *     GONE      WATCHED and FREED
- *     SENTINEL  no more in this chunk
+ *     WATCHED   told to an observer, or an allocation of its own; two more words: its size, and
+ * turn, alignment and whether it is an allocation of its own (ALONE_BIT) GONE      WATCHED and
+ * FREED SENTINEL  no more in this chunk
  *
  * Where the program must not push inline, `top` of the public struct is the end of the chunk, and
  * `top` here the true one. */
@@ -113,8 +112,7 @@ bool ali_record_first(const struct ali_stack *s, struct ali_record *r);
 bool ali_record_next(struct ali_record *r);
 ALI_INLINE bool ali_record_is_live(const struct ali_record *r)
 {
-    return r->tag == ALI_RECORD_PLAIN || r->tag == ALI_RECORD_LOOK ||
-           r->tag == ALI_RECORD_WATCHED;
+    return r->tag == ALI_RECORD_PLAIN || r->tag == ALI_RECORD_LOOK || r->tag == ALI_RECORD_WATCHED;
 }
 /* Whether the object lies in the chunk, and not somewhere else. */
 ALI_INLINE bool ali_record_is_inside(const struct ali_record *r)

@@ -67,8 +67,8 @@ void allot_stack_stats_get(const allot_stack *stack, struct allot_stack_stats *s
     const struct ali_stack *s = stack->own;
     struct ali_record r;
 
-    *stats = (struct allot_stack_stats){.reserved_bytes = s->reserved_bytes,
-                                        .failures = s->failures};
+    *stats =
+        (struct allot_stack_stats){.reserved_bytes = s->reserved_bytes, .failures = s->failures};
     for (bool more = ali_record_first(s, &r); more; more = ali_record_next(&r)) {
         stats->live_objects += ali_record_is_live(&r);
         if (r.tag == ALI_RECORD_WATCHED && !ali_record_is_inside(&r))
@@ -78,8 +78,8 @@ void allot_stack_stats_get(const allot_stack *stack, struct allot_stack_stats *s
         const uintptr_t *record = c == s->chunk ? stack->record : c->record;
 
         stats->chunks++;
-        stats->live_bytes += (size_t)(top_of(s, c) - c->start) +
-                             (size_t)(c->end - record) * sizeof *record;
+        stats->live_bytes +=
+            (size_t)(top_of(s, c) - c->start) + (size_t)(c->end - record) * sizeof *record;
     }
     stats->chunks += s->spare != NULL;
 }

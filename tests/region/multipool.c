@@ -85,16 +85,18 @@ static void init_when_classes_are_wrong_or_memory_fails_leaves_nothing(void **st
     struct source source = SOURCE();
 
     (void)state;
-    assert_int_equal(allot_multipool_init(&pools, &(struct allot_multipool_options){
-                                                      .class_bytes = falling, .class_count = 2}),
-                     -EINVAL);
-    assert_int_equal(allot_multipool_init(&pools, &(struct allot_multipool_options){
-                                                      .class_bytes = odd, .class_count = 1}),
-                     -EINVAL);
+    assert_int_equal(
+        allot_multipool_init(
+            &pools, &(struct allot_multipool_options){.class_bytes = falling, .class_count = 2}),
+        -EINVAL);
+    assert_int_equal(
+        allot_multipool_init(
+            &pools, &(struct allot_multipool_options){.class_bytes = odd, .class_count = 1}),
+        -EINVAL);
     for (source.fail_at = 1;; source.fail_at++) {
         source.calls = 0;
-        if (allot_multipool_init(&pools, &(struct allot_multipool_options){
-                                             .source = &source.base}) == 0)
+        if (allot_multipool_init(&pools,
+                                 &(struct allot_multipool_options){.source = &source.base}) == 0)
             break;
         assert_true(source_is_empty(&source));
     }

@@ -512,10 +512,10 @@ static void put_when_the_object_is_of_another_pool_is_an_invalid_put(void **stat
 
     (void)state;
     start(&(struct allot_pool_options){0});
-    assert_int_equal(allot_pool_init(&other, &(struct allot_pool_options){
-                                                 .object_bytes = sizeof(struct node),
-                                                 .source = &source.base}),
-                     0);
+    assert_int_equal(
+        allot_pool_init(&other, &(struct allot_pool_options){.object_bytes = sizeof(struct node),
+                                                             .source = &source.base}),
+        0);
     p = allot_pool_get(&pool);
     q = allot_pool_get(&other);
     allot_pool_put(&pool, q);
@@ -589,8 +589,8 @@ static void allocator_when_sizes_fit_serves_them(void **state)
 /* Everything that a pool does, with the n-th call of the source failing. */
 static bool life_of_a_pool(size_t n, bool on)
 {
-    struct allot_pool_options options = {.object_bytes = 200, .source = &source.base,
-                                         .chunk_objects = 10};
+    struct allot_pool_options options = {
+        .object_bytes = 200, .source = &source.base, .chunk_objects = 10};
     void *p[50] = {0};
     size_t live = 0;
 

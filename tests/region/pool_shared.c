@@ -49,8 +49,8 @@ static void in_threads(void *(*body)(void *), void *arg)
     pthread_t threads[THREADS];
 
     for (uintptr_t i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, body, arg != NULL ? arg : (void *)(i + 1)),
-                         0);
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, body, arg != NULL ? arg : (void *)(i + 1)), 0);
     for (int i = 0; i < THREADS; i++) {
         void *wrong;
 
@@ -143,16 +143,16 @@ static void shared_when_threads_churn_gives_each_object_once(void **state)
 {
     (void)state;
     check_churn(&(struct allot_pool_options){.flags = ALLOT_POOL_SHARED});
-    check_churn(&(struct allot_pool_options){.flags = ALLOT_POOL_SHARED, .chunk_objects = 100,
-                                             .max_objects = 500});
+    check_churn(&(struct allot_pool_options){
+        .flags = ALLOT_POOL_SHARED, .chunk_objects = 100, .max_objects = 500});
 }
 
 static void cached_when_threads_churn_gives_each_object_once(void **state)
 {
     (void)state;
     check_churn(&(struct allot_pool_options){.flags = ALLOT_POOL_CACHED});
-    check_churn(&(struct allot_pool_options){.flags = ALLOT_POOL_CACHED, .chunk_objects = 100,
-                                             .max_objects = 700});
+    check_churn(&(struct allot_pool_options){
+        .flags = ALLOT_POOL_CACHED, .chunk_objects = 100, .max_objects = 700});
 }
 
 /* --- counts ------------------------------------------------------------------------------- */
@@ -233,10 +233,10 @@ static void cached_when_a_thread_uses_many_pools_keeps_them_apart(void **state)
     (void)state;
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < POOLS; i++)
-            assert_int_equal(
-                allot_pool_init(&pools[i], &(struct allot_pool_options){.object_bytes = 32,
-                                                                        .flags = ALLOT_POOL_CACHED}),
-                0);
+            assert_int_equal(allot_pool_init(&pools[i],
+                                             &(struct allot_pool_options){
+                                                 .object_bytes = 32, .flags = ALLOT_POOL_CACHED}),
+                             0);
         for (int again = 0; again < 50; again++) {
             for (int i = 0; i < POOLS; i++)
                 p[i] = allot_pool_get(&pools[i]);

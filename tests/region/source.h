@@ -67,7 +67,7 @@ static const struct allot_allocator_ops source_ops = {
 
 #define SOURCE()                                                                                   \
     {                                                                                              \
-        .base = {&source_ops}                                                                      \
+        .base = { &source_ops }                                                                    \
     }
 
 static inline bool source_is_empty(struct source *s)

@@ -150,14 +150,14 @@ static void fixed_when_the_buffer_is_used_up_fails_without_a_source(void **state
         assert_int_equal(source.calls, 0);
         stop();
     }
-    assert_int_equal(allot_stack_init(&stack, &(struct allot_stack_options){
-                                                  .flags = ALLOT_STACK_FIXED}),
-                     -EINVAL);
-    assert_int_equal(allot_stack_init(&stack,
-                                      &(struct allot_stack_options){.flags = ALLOT_STACK_FIXED,
-                                                                    .buffer = buffer,
-                                                                    .buffer_bytes = 100}),
-                     -EINVAL);
+    assert_int_equal(
+        allot_stack_init(&stack, &(struct allot_stack_options){.flags = ALLOT_STACK_FIXED}),
+        -EINVAL);
+    assert_int_equal(
+        allot_stack_init(&stack, &(struct allot_stack_options){.flags = ALLOT_STACK_FIXED,
+                                                               .buffer = buffer,
+                                                               .buffer_bytes = 100}),
+        -EINVAL);
 }
 
 /* --- marks -------------------------------------------------------------------------------- */
@@ -536,8 +536,8 @@ static void stack_when_used_at_random_behaves_as_the_model(void **state)
         struct ali_random r = {seed};
         size_t depth = 0;
 
-        start(&(struct allot_stack_options){
-            .chunk_bytes = seed % 2 ? 0 : 1000, .flags = seed % 3 ? 0 : ALLOT_STACK_ROLLBACK});
+        start(&(struct allot_stack_options){.chunk_bytes = seed % 2 ? 0 : 1000,
+                                            .flags = seed % 3 ? 0 : ALLOT_STACK_ROLLBACK});
         for (int op = 0; op < 20000; op++) {
             depth = step(depth, ali_random_next(&r));
             assert_int_equal(told.count, 0);

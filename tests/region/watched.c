@@ -41,8 +41,7 @@ static void on_freed(void *p, size_t size, const void *caller, void *arg)
     seen.sizes[i] = seen.sizes[seen.count];
 }
 
-static struct ali_observer observer = {
-    .allocated = on_allocated, .freed = on_freed, .arg = &seen};
+static struct ali_observer observer = {.allocated = on_allocated, .freed = on_freed, .arg = &seen};
 
 static void observe(uint64_t mean_bytes)
 {
@@ -102,11 +101,12 @@ static void fixed_pool_when_all_is_seen_tells_of_each_object(void **state)
     void *p[200];
 
     (void)state;
-    assert_int_equal(allot_pool_init(&pool, &(struct allot_pool_options){.object_bytes = 40,
-                                                                         .buffer = buffer,
-                                                                         .buffer_bytes = sizeof buffer,
-                                                                         .flags = ALLOT_POOL_FIXED}),
-                     0);
+    assert_int_equal(
+        allot_pool_init(&pool, &(struct allot_pool_options){.object_bytes = 40,
+                                                            .buffer = buffer,
+                                                            .buffer_bytes = sizeof buffer,
+                                                            .flags = ALLOT_POOL_FIXED}),
+        0);
     for (int i = 0; i < 100; i++)
         p[i] = allot_pool_get(&pool); /* not seen */
     (void)allot_pool_trim(&pool);     /* the window is closed */
@@ -135,10 +135,10 @@ static void stack_when_all_is_seen_makes_each_object_an_allocation(void **state)
 
     (void)state;
     expect_misuse_by_handler();
-    assert_int_equal(allot_stack_init(&stack, &(struct allot_stack_options){
-                                                  .source = &source.base,
-                                                  .chunk_bytes = 1 << 20}),
-                     0);
+    assert_int_equal(
+        allot_stack_init(
+            &stack, &(struct allot_stack_options){.source = &source.base, .chunk_bytes = 1 << 20}),
+        0);
     p[0] = allot_stack_push(&stack, 10);
     mark = allot_stack_mark_get(&stack);
     observe(0);
@@ -222,10 +222,10 @@ static void pool_when_sampled_is_unbiased(void **state)
         allot_pool pool;
         void *p[100];
 
-        assert_int_equal(allot_pool_init(&pool, &(struct allot_pool_options){
-                                                    .object_bytes = size,
-                                                    .source = &source.base}),
-                         0);
+        assert_int_equal(
+            allot_pool_init(
+                &pool, &(struct allot_pool_options){.object_bytes = size, .source = &source.base}),
+            0);
         observe(8192);
         for (size_t i = 0; i < rounds; i++) {
             for (int j = 0; j < 100; j++)

@@ -53,8 +53,8 @@ static int open_somewhere(const char *directory)
     long fd;
 
     ali_os_random(words);
-    random.state = words[0] ^ ali_os_now_ms() ^ ((uint64_t)ali_os_thread_id() << 32) ^
-                   (uintptr_t)&words;
+    random.state =
+        words[0] ^ ali_os_now_ms() ^ ((uint64_t)ali_os_thread_id() << 32) ^ (uintptr_t)&words;
     do {
         ali_text_init(&t, path, sizeof path);
         ali_text_str(&t, directory);
