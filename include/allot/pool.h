@@ -34,7 +34,7 @@ enum allot_pool_flag {
     ALLOT_POOL_CACHED = 1 << 2
 };
 
-#define ALLOT_POOL_MAGAZINE 32
+#define ALLOT_POOL_MAGAZINE 64
 
 /* All zero but object_bytes is a good pool: it grows, for one thread, from the default allocator.
  */

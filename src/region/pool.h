@@ -44,7 +44,9 @@ enum ali_pool_chunk_list { ALI_POOL_CHUNK_FULL, ALI_POOL_CHUNK_POOR, ALI_POOL_CH
 #define ALI_POOL_CHUNK_HINTS 32
 
 struct ali_pool_chunk {
-    struct ali_area area;             /* of the objects; first: an area of `chunks` is its chunk */
+    /* Of the objects; first: an area of `chunks` is its chunk. The state bytes behind the struct
+     * start a cache line, so that threads with windows of their own share none. */
+    _Alignas(ALI_LINE_BYTES) struct ali_area area;
     struct ali_pool_chunk *next_free; /* in its list */
     struct ali_pool_chunk *prev_free;
     uint8_t *states;
@@ -245,6 +247,8 @@ void *ali_opool_get(allot_pool *pool, const struct ali_site *site);
 void ali_opool_put(allot_pool *pool, void *object, const struct ali_site *site);
 int ali_opool_owns(allot_allocator *a, const void *p);
 bool ali_opool_visit(allot_allocator *a, allot_visit_fn visit, void *arg);
+/* Whether an object that is in use starts at p. */
+bool ali_opool_is_live(struct ali_opool *o, const void *p);
 void ali_opool_stats(allot_allocator *a, struct allot_allocator_stats *stats);
 allot_status ali_opool_reset(allot_allocator *a, const void *caller);
 size_t ali_opool_trim(allot_allocator *a);

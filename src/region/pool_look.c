@@ -12,6 +12,21 @@ int ali_opool_owns(allot_allocator *a, const void *p)
     return mine;
 }
 
+bool ali_opool_is_live(struct ali_opool *o, const void *p)
+{
+    const struct ali_pool_chunk *c;
+    const struct ali_area *alone;
+    size_t i;
+
+    ali_opool_enter(o);
+    c = ali_pool_chunk_find(o, p);
+    alone = ali_areas_find(&o->alone, p);
+    ali_opool_leave(o);
+    if (c == NULL)
+        return alone != NULL && ali_alone_object(alone) == p;
+    return ali_pool_chunk_index(o, c, p, &i) && ali_object_is_live(ali_state_read(c->states + i));
+}
+
 bool allot_pool_owns(const allot_pool *pool, const void *p)
 {
     return ali_opool_owns((allot_allocator *)(uintptr_t)&pool->base, p) == 1;

@@ -1,19 +1,25 @@
 /* A pool as an allocator. */
 #include "region/pool.h"
 
+static void *refuse(struct ali_opool *o, enum allot_cause cause)
+{
+    atomic_fetch_add_explicit(&o->failures, 1, memory_order_relaxed);
+    return allot_fail(ALLOT_LAYER_REGION, cause, 0);
+}
+
 static void *pool_alloc(allot_allocator *a, size_t size, allot_how how, const void *caller)
 {
     allot_pool *pool = (allot_pool *)a;
-    const struct ali_opool *o = pool->own;
+    struct ali_opool *o = pool->own;
     const struct ali_site site = {"allot_new", caller};
     void *p;
 
     if (size > o->object_bytes)
-        return allot_fail(ALLOT_LAYER_REGION, ALLOT_CAUSE_TOO_LARGE, 0);
+        return refuse(o, ALLOT_CAUSE_TOO_LARGE);
     if ((how & ALLOT_HOW_ALIGN_BITS) > o->how)
-        return allot_fail(ALLOT_LAYER_REGION, ALLOT_CAUSE_BAD_ALIGNMENT, 0);
+        return refuse(o, ALLOT_CAUSE_BAD_ALIGNMENT);
     if ((how & ALLOT_ZERO) && o->construct != NULL)
-        return allot_fail(ALLOT_LAYER_REGION, ALLOT_CAUSE_UNSUPPORTED, 0);
+        return refuse(o, ALLOT_CAUSE_UNSUPPORTED);
     p = pool->bits != 0 ? allot_pool_get(pool) : ali_opool_get(pool, &site);
     if (p != NULL && (how & ALLOT_ZERO))
         memset(p, 0, size);
@@ -23,10 +29,10 @@ static void *pool_alloc(allot_allocator *a, size_t size, allot_how how, const vo
 static bool pool_resize(allot_allocator *a, void *p, size_t old_size, size_t new_size,
                         allot_how how, const void *caller)
 {
-    const struct ali_opool *o = ((allot_pool *)a)->own;
+    struct ali_opool *o = ((allot_pool *)a)->own;
 
     (void)caller;
-    if (new_size > o->object_bytes)
+    if (new_size > o->object_bytes || old_size > o->object_bytes || !ali_opool_is_live(o, p))
         return false;
     if ((how & ALLOT_ZERO) && new_size > old_size)
         memset((char *)p + old_size, 0, new_size - old_size);
@@ -55,10 +61,11 @@ static void pool_free(allot_allocator *a, void *p, size_t size, allot_how how, c
 
 static size_t pool_usable(allot_allocator *a, const void *p, size_t size, allot_how how)
 {
-    (void)p;
+    struct ali_opool *o = ((allot_pool *)a)->own;
+
     (void)size;
     (void)how;
-    return ((allot_pool *)a)->own->object_bytes;
+    return ali_opool_is_live(o, p) ? o->object_bytes : 0;
 }
 
 #define CAPS                                                                                       \

@@ -155,6 +155,35 @@ static void stack_free(allot_allocator *a, void *p, size_t size, allot_how how, 
     ali_stack_pop((allot_stack *)a, p, true, &site);
 }
 
+struct seek {
+    const void *object;
+    size_t bytes;
+};
+
+static bool seek(void *object, size_t bytes, void *arg)
+{
+    struct seek *s = arg;
+
+    if (object == s->object)
+        s->bytes = bytes;
+    return object != s->object;
+}
+
+/* Bytes from a live object to the next one; 0: none is at p. */
+static size_t extent(const struct ali_stack *s, const void *p)
+{
+    struct seek found = {p, 0};
+
+    (void)stack_visit(&s->stack->base, seek, &found);
+    return found.bytes;
+}
+
+static size_t stack_usable(allot_allocator *a, const void *p, size_t size, allot_how how)
+{
+    (void)how;
+    return ali_min(size, extent(((allot_stack *)a)->own, p));
+}
+
 static bool is_last(const allot_stack *stack, const void *p)
 {
     uintptr_t word = *stack->record;
@@ -171,9 +200,11 @@ static bool stack_resize(allot_allocator *a, void *p, size_t old_size, size_t ne
 
     (void)caller;
     if (s->watched != 0)
-        return new_size == old_size; /* the observer is told by a move */
+        return new_size == old_size && old_size <= extent(s, p); /* the observer is told by a move */
     if (!is_last(stack, p))
-        return new_size <= old_size;
+        return new_size <= old_size && old_size <= extent(s, p);
+    if (old_size > (size_t)(ali_stack_top(s) - (char *)p))
+        return false;
     if (new_size > (size_t)((char *)stack->record - (char *)p))
         return false;
     if (s->has_checker && new_size > old_size)
@@ -186,15 +217,31 @@ static bool stack_resize(allot_allocator *a, void *p, size_t old_size, size_t ne
     return true;
 }
 
+static void blame_size(const struct ali_stack *s, const void *p, size_t size, const void *caller)
+{
+    struct allot_misuse m = {.kind = ALLOT_MISUSE_INVALID_REALLOC,
+                             .call = "allot_resize",
+                             .pointer = p,
+                             .told_bytes = size,
+                             .true_bytes = extent(s, p),
+                             .detail = "no object of that size"};
+
+    ali_report_misuse(&m, caller);
+}
+
 /* A new object on top; the old one's memory comes back when all above it is popped. */
 static void *stack_remap(allot_allocator *a, void *p, size_t old_size, size_t new_size,
                          allot_how how, const void *caller)
 {
     allot_stack *stack = (allot_stack *)a;
     struct ali_record r, newer;
-    char *to = stack_alloc(a, new_size, how & ALLOT_HOW_ALIGN_BITS, caller);
+    char *to = NULL;
     bool more;
 
+    if (old_size <= extent(stack->own, p))
+        to = stack_alloc(a, new_size, how & ALLOT_HOW_ALIGN_BITS, caller);
+    else
+        blame_size(stack->own, p, old_size, caller);
     if (to == NULL)
         return NULL;
     memcpy(to, p, ali_min(old_size, new_size));
@@ -231,6 +278,7 @@ const struct allot_allocator_ops ali_stack_ops = {
     .resize = stack_resize,
     .remap = stack_remap,
     .free = stack_free,
+    .usable = stack_usable,
     .owns = stack_owns,
     .trim = stack_trim,
     .reset = stack_reset,

@@ -136,7 +136,7 @@ static bool new_chunk(struct ali_stack *s, size_t need, const void *caller)
     struct ali_stack_chunk *c;
     void *memory;
 
-    if (need > PTRDIFF_MAX - sizeof *c - 2 * RECORD_BYTES)
+    if (need > PTRDIFF_MAX - sizeof *c - 2 * RECORD_BYTES - 16)
         return fail(s, ALLOT_CAUSE_TOO_LARGE);
     need += sizeof *c + 2 * RECORD_BYTES;
     if (s->limit_bytes != 0 && bytes > s->limit_bytes - s->source_bytes)

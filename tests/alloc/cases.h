@@ -40,4 +40,19 @@ void case_one_thread_end(allot_allocator *a);
 void case_injector_end(allot_allocator *a);
 void case_stack_end(allot_allocator *a);
 
+/* cases_region.c */
+allot_allocator *case_pool(allot_allocator *inner);
+allot_allocator *case_pool_of_blocks(allot_allocator *inner);
+allot_allocator *case_pool_shared(allot_allocator *inner);
+allot_allocator *case_pool_cached(allot_allocator *inner);
+allot_allocator *case_pool_fixed(allot_allocator *inner);
+allot_allocator *case_multipool(allot_allocator *inner);
+allot_allocator *case_lifo(allot_allocator *inner);
+allot_allocator *case_lifo_of_blocks(allot_allocator *inner);
+allot_allocator *case_frames(allot_allocator *inner);
+void case_pool_end(allot_allocator *a);
+void case_multipool_end(allot_allocator *a);
+void case_lifo_end(allot_allocator *a);
+void case_frames_end(allot_allocator *a);
+
 #endif
