@@ -200,7 +200,8 @@ static bool stack_resize(allot_allocator *a, void *p, size_t old_size, size_t ne
 
     (void)caller;
     if (s->watched != 0)
-        return new_size == old_size && old_size <= extent(s, p); /* the observer is told by a move */
+        return new_size == old_size &&
+               old_size <= extent(s, p); /* the observer is told by a move */
     if (!is_last(stack, p))
         return new_size <= old_size && old_size <= extent(s, p);
     if (old_size > (size_t)(ali_stack_top(s) - (char *)p))
