@@ -14,5 +14,6 @@
 #include <allot/ring.h>
 #include <allot/stack.h>
 #include <allot/stats.h>
+#include <allot/str.h>
 
 #endif
