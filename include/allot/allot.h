@@ -11,6 +11,7 @@
 #include <allot/oom.h>
 #include <allot/scratch.h>
 #include <allot/pool.h>
+#include <allot/raii.h>
 #include <allot/ring.h>
 #include <allot/stack.h>
 #include <allot/stats.h>
