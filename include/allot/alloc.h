@@ -179,12 +179,21 @@ ALLOT_API allot_allocator *allot_libc_allocator(void);
 /* --- allocating ---------------------------------------------------------------------------- */
 
 /* Attributes by which compilers and analyzers know what a call does. A destructor is only told to
- * gcc (11 on): clang takes no argument here. allot_new has none, because what an arena allocates
- * need not be freed, and gcc -fanalyzer would call it a leak. */
+ * gcc (11 on): clang takes no argument here. Its analyzer believes attributes of ownership when
+ * told to (unix.DynamicMemoryModeling:Optimistic=true), but takes what they give for uninitialised,
+ * so that only plain memory has them. allot_new has none, because what an arena
+ * allocates need not be freed, and gcc -fanalyzer would call it a leak. */
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 11
 #define ALLOT_FREED_BY(function, argument) __attribute__((malloc(function, argument)))
 #else
 #define ALLOT_FREED_BY(function, argument)
+#endif
+#if defined(__clang__)
+#define ALLOT_GIVES __attribute__((ownership_returns(malloc)))
+#define ALLOT_FREES __attribute__((ownership_takes(malloc, 1)))
+#else
+#define ALLOT_GIVES
+#define ALLOT_FREES
 #endif
 #define ALLOT_NEW_LIKE __attribute__((malloc)) ALLOT_MUST_USE
 #define ALLOT_SIZE_IS(...) __attribute__((alloc_size(__VA_ARGS__)))
@@ -387,7 +396,7 @@ ALLOT_API bool allot_allocator_visit(allot_allocator *a, allot_visit_fn visit, v
  * Threads: safe.   Signals: not safe.
  * Failure: whatever is no live block is reported as misuse, exactly.
  * Cost:    O(1). */
-ALLOT_API void allot_free(void *p);
+ALLOT_API void allot_free(void *p) ALLOT_FREES;
 
 /* Allocates `size` bytes aligned to 16; size 0 gives a unique pointer.
  *
@@ -395,7 +404,7 @@ ALLOT_API void allot_free(void *p);
  * Threads: safe.   Signals: not safe.
  * Failure: NULL, errno ENOMEM, allot_last_error().
  * Cost:    O(1); a system call only when the heap grows. */
-ALLOT_API void *allot_malloc(size_t size) ALLOT_NEW_LIKE ALLOT_SIZE_IS(1)
+ALLOT_API void *allot_malloc(size_t size) ALLOT_NEW_LIKE ALLOT_GIVES ALLOT_SIZE_IS(1)
     ALLOT_FREED_BY(allot_free, 1);
 
 /* `count` times `size` bytes that read zero.
@@ -414,8 +423,8 @@ ALLOT_API void *allot_calloc(size_t count, size_t size) ALLOT_NEW_LIKE ALLOT_SIZ
  * Threads: safe.   Signals: not safe.
  * Failure: as allot_malloc; EINVAL for a bad alignment.
  * Cost:    O(1). */
-ALLOT_API void *allot_malloc_aligned(size_t size, size_t align) ALLOT_NEW_LIKE ALLOT_SIZE_IS(1)
-    ALLOT_FREED_BY(allot_free, 1);
+ALLOT_API void *allot_malloc_aligned(size_t size, size_t align) ALLOT_NEW_LIKE ALLOT_GIVES
+    ALLOT_SIZE_IS(1) ALLOT_FREED_BY(allot_free, 1);
 
 /* Changes the size of *p, which may move; *p NULL allocates. Unlike realloc it cannot lose the old
  * block, and size 0 frees nothing.

@@ -287,7 +287,7 @@ static inline ALLOT_MUST_USE void *allot_arena_push_array(allot_arena *arena, si
     size_t bytes;
 
     if (!allot_mul(count, size, &bytes))
-        return allot_arena_push_slow(arena, SIZE_MAX);
+        return allot_fail(ALLOT_LAYER_PROGRAM, ALLOT_CAUSE_TOO_LARGE, 0);
     return align <= 16 ? allot_arena_push(arena, bytes)
                        : allot_arena_push_aligned(arena, bytes, align);
 }
@@ -305,7 +305,7 @@ static inline ALLOT_MUST_USE void *allot_arena_push_array_zero(allot_arena *aren
     size_t bytes;
 
     if (!allot_mul(count, size, &bytes))
-        return allot_arena_push_slow(arena, SIZE_MAX);
+        return allot_fail(ALLOT_LAYER_PROGRAM, ALLOT_CAUSE_TOO_LARGE, 0);
     return align <= 16 ? allot_arena_push_zero(arena, bytes)
                        : allot_arena_push_how(arena, bytes, ALLOT_ALIGN(align) | ALLOT_ZERO);
 }
