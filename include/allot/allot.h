@@ -13,6 +13,7 @@
 #include <allot/pool.h>
 #include <allot/raii.h>
 #include <allot/ring.h>
+#include <allot/scratch.h>
 #include <allot/stack.h>
 #include <allot/stats.h>
 #include <allot/str.h>

@@ -3,6 +3,8 @@
 //
 //     allot::arena            push, make<T>; objects with destructors are destroyed with it
 //     allot::arena::scope     rewinds an arena at the end of a scope
+//     allot::scratch          an arena of the thread, for a scope
+//     allot::stack_scope      make on a stack; popped at the end of a scope
 //     allot::pool<T>          make, destroy, make_unique
 //     allot::heap             a heap object
 //     allot::make_unique<T>   any allocator; unique_ptr, deleter<T>, malloc_ptr<T>

@@ -4,6 +4,7 @@
  *     ALLOT_AUTO char *line = allot_strdup(text);            freed by allot_free
  *     ALLOT_AUTO_ARENA allot_arena arena = ALLOT_ARENA_INIT;  released
  *     ALLOT_REWIND(&arena);                                   rewound to here
+ *     ALLOT_SCRATCH(scratch);                                 a scratch arena for this scope
  *     ALLOT_DEFER(close_it, &file);                           close_it(&file) is called
  *     return ALLOT_TAKE(line);                                moved out: not freed here
  *
@@ -21,6 +22,8 @@
 #include <allot/arena.h>
 #include <allot/heap.h>
 #include <allot/pool.h>
+#include <allot/scratch.h>
+#include <allot/stack.h>
 #include <allot/str.h>
 
 #ifdef __cplusplus
@@ -32,9 +35,10 @@ extern "C" {
 
 #define ALLOT_RAII_JOIN2(a, b) a##b
 #define ALLOT_RAII_JOIN(a, b) ALLOT_RAII_JOIN2(a, b)
+#define ALLOT_RAII_GUARDED(type, function, name)                                                   \
+    ALLOT_CLEANUP(function) __attribute__((unused)) type name
 #define ALLOT_RAII_GUARD(type, function)                                                           \
-    ALLOT_CLEANUP(function)                                                                        \
-    __attribute__((unused)) type ALLOT_RAII_JOIN(allot_guard_, __COUNTER__)
+    ALLOT_RAII_GUARDED(type, function, ALLOT_RAII_JOIN(allot_guard_, __COUNTER__))
 
 /* --- pointers ------------------------------------------------------------------------------ */
 
@@ -134,6 +138,7 @@ static inline void allot_raii_put(const struct allot_raii_pooled *object)
 /* Each stands in front of a declaration. A struct that is all zero may be released. */
 #define ALLOT_AUTO_ARENA ALLOT_CLEANUP(allot_arena_release)
 #define ALLOT_AUTO_POOL ALLOT_CLEANUP(allot_pool_release)
+#define ALLOT_AUTO_STACK ALLOT_CLEANUP(allot_stack_release)
 #define ALLOT_AUTO_STRING ALLOT_CLEANUP(allot_string_release)
 #define ALLOT_AUTO_HEAP ALLOT_CLEANUP(allot_raii_heap_destroy)
 
@@ -185,6 +190,57 @@ static inline void allot_raii_rewind(const struct allot_raii_rewind *scope)
  * reset, released or rewound further. */
 #define ALLOT_REWIND(arena)                                                                        \
     ALLOT_RAII_GUARD(const struct allot_raii_rewind, allot_raii_rewind) = allot_raii_mark(arena)
+
+/* Declares a variable of the scope: an arena of the thread, NULL when there is no memory for one,
+ * whose content is gone at the end of the scope. ..._BESIDE: another arena than `conflict`, which a
+ * result is put into and which may be a scratch arena itself. */
+#define ALLOT_SCRATCH(name)                                                                        \
+    ALLOT_RAII_GUARDED(struct allot_scratch, allot_scratch_end, name##_scratch) =                  \
+        allot_scratch_begin(NULL, 0);                                                              \
+    allot_arena *const name = name##_scratch.arena
+#define ALLOT_SCRATCH_BESIDE(name, conflict)                                                       \
+    allot_arena *const name##_conflict = (conflict);                                               \
+    ALLOT_RAII_GUARDED(struct allot_scratch, allot_scratch_end, name##_scratch) =                  \
+        allot_scratch_begin(&name##_conflict, 1);                                                  \
+    allot_arena *const name = name##_scratch.arena
+
+struct allot_raii_stack {
+    allot_stack *stack;
+    allot_stack_mark mark;
+};
+
+/* For ALLOT_STACK_REWIND: the stack and how far it is filled.
+ *
+ * Returns: what allot_raii_stack_rewind takes.
+ * Threads: the caller owns the stack.   Signals: not safe.
+ * Failure: as allot_stack_mark_get; the end of the scope then pops nothing.
+ * Cost:    O(1). */
+static inline struct allot_raii_stack allot_raii_stack_mark(allot_stack *stack)
+{
+    struct allot_raii_stack scope;
+
+    scope.stack = stack;
+    scope.mark = allot_stack_mark_get(stack);
+    return scope;
+}
+
+/* For ALLOT_STACK_REWIND.
+ *
+ * Returns: nothing.
+ * Threads: the caller owns the stack.   Signals: not safe.
+ * Failure: a mark that became stale within the scope is reported as misuse.
+ * Cost:    as allot_stack_rewind. */
+static inline void allot_raii_stack_rewind(const struct allot_raii_stack *scope)
+{
+    if (scope->mark.record != NULL)
+        (void)allot_stack_rewind(scope->stack, scope->mark);
+}
+
+/* Pops what was pushed on a stack (allot/stack.h) in the scope. Nothing below may be popped in it.
+ * Where there was no memory for the mark, nothing is. */
+#define ALLOT_STACK_REWIND(stack)                                                                  \
+    ALLOT_RAII_GUARD(const struct allot_raii_stack, allot_raii_stack_rewind) =                     \
+        allot_raii_stack_mark(stack)
 
 /* --- anything else ------------------------------------------------------------------------- */
 

@@ -1,4 +1,4 @@
-// allot/regions.hpp - C++: heaps, arenas and pools as objects that own.
+// allot/regions.hpp - C++: heaps, arenas, pools and scopes as objects that own.
 // Part of Allot. MIT licence. What holds for all of it is told in allot/allot.hpp.
 #ifndef ALLOT_REGIONS_HPP
 #define ALLOT_REGIONS_HPP
@@ -7,10 +7,12 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
 #include <allot/arena.h>
+#include <allot/scratch.h>
 #pragma GCC diagnostic pop
 #include <allot/heap.h>
 #include <allot/memory.hpp>
 #include <allot/pool.h>
+#include <allot/stack.h>
 
 namespace allot
 {
@@ -273,6 +275,112 @@ class [[nodiscard]] arena::scope
   private:
     allot_arena *arena_;
     struct allot_arena_mark mark_ = {};
+};
+
+// An arena of the thread for the scope, not `result`, in which what outlives the scope is put.
+//
+//     allot::scratch temporary(result);   if (temporary) temporary.get()...
+class [[nodiscard]] scratch
+{
+  public:
+    scratch() noexcept : scratch_(allot_scratch_begin(nullptr, 0))
+    {
+    }
+    explicit scratch(allot_arena *result) noexcept
+        : scratch_(allot_scratch_begin(&result, result != nullptr))
+    {
+    }
+    explicit scratch(const arena &result) noexcept : scratch(result.get())
+    {
+    }
+    scratch(const scratch &) = delete;
+    scratch &operator=(const scratch &) = delete;
+    ~scratch()
+    {
+        allot_scratch_end(&scratch_);
+    }
+
+    // False: there was no memory for one.
+    explicit operator bool() const noexcept
+    {
+        return get() != nullptr;
+    }
+    allot_arena *get() const noexcept
+    {
+        return scratch_.arena;
+    }
+    // Require: not false; nullptr would be the default allocator.
+    allot_allocator *allocator() const noexcept
+    {
+        return get() == nullptr ? nullptr : &get()->base;
+    }
+    [[nodiscard]] void *push(std::size_t size, std::size_t align = 16) noexcept
+    {
+        return get() == nullptr ? nullptr : allot_arena_push_array(get(), 1, size, align);
+    }
+
+  private:
+    struct allot_scratch scratch_;
+};
+
+// --- stacks -----------------------------------------------------------------------------------
+
+// Pops what is pushed on a stack (allot/stack.h) in the scope, after the destructors of what it
+// made, the youngest first. Nothing below may be popped in it.
+class [[nodiscard]] stack_scope
+{
+  public:
+    // False when there was no memory for the mark: it then makes nothing.
+    explicit stack_scope(allot_stack *stack) noexcept
+        : stack_(stack), mark_(allot_stack_mark_get(stack))
+    {
+    }
+    stack_scope(const stack_scope &) = delete;
+    stack_scope &operator=(const stack_scope &) = delete;
+    ~stack_scope()
+    {
+        for (; last_ != nullptr; last_ = last_->before)
+            last_->destroy(last_->object);
+        if (mark_.record != nullptr)
+            (void)allot_stack_rewind(stack_, mark_);
+    }
+
+    explicit operator bool() const noexcept
+    {
+        return mark_.record != nullptr;
+    }
+    [[nodiscard]] void *push(std::size_t size, std::size_t align = 16) noexcept
+    {
+        return *this ? allot_stack_push_aligned(stack_, size, align) : nullptr;
+    }
+
+    // An object until the end of the scope; nullptr on failure.
+    template <class T, class... Args> [[nodiscard]] T *make(Args &&...args)
+    {
+        if constexpr (std::is_trivially_destructible_v<T>) {
+            void *p = push(sizeof(T), alignof(T));
+            return p == nullptr ? nullptr : detail::construct<T>(p, std::forward<Args>(args)...);
+        } else {
+            void *due_at = push(sizeof(due), alignof(due));
+            void *p = due_at == nullptr ? nullptr : push(sizeof(T), alignof(T));
+            if (p == nullptr)
+                return nullptr;
+            T *object = detail::construct<T>(p, std::forward<Args>(args)...);
+            last_ = ::new (due_at) due{detail::destroy<T>, object, last_};
+            return object;
+        }
+    }
+
+  private:
+    struct due {
+        void (*destroy)(void *) noexcept;
+        void *object;
+        due *before;
+    };
+
+    allot_stack *stack_;
+    allot_stack_mark mark_;
+    due *last_ = nullptr;
 };
 
 // --- pools ------------------------------------------------------------------------------------

@@ -285,6 +285,67 @@ static void rewind_at_the_end_frees_what_came_since(void **state)
     assert_string_equal(kept, "kept");
 }
 
+static allot_arena *seen;
+
+static char *in_scratch(allot_arena *result, enum way way)
+{
+    ALLOT_SCRATCH_BESIDE(scratch, result);
+    char *text = allot_arena_strdup(scratch, "temporary");
+
+    assert_non_null(text);
+    assert_ptr_not_equal(scratch, result);
+    assert_int_equal(allot_arena_cleanup(scratch, note, text_a), 0);
+    seen = scratch;
+    if (way == RETURN)
+        return allot_arena_strdup(result, text);
+    assert_string_equal(text, "temporary");
+    return NULL;
+}
+
+static void scratch_at_the_end_is_empty_again(void **state)
+{
+    ALLOT_SCRATCH(outer);
+    char *result = in_scratch(outer, RETURN);
+    allot_arena *first = seen;
+
+    (void)state;
+    assert_string_equal(result, "temporary");
+    assert_string_equal(events, "a");
+    assert_true(allot_arena_owns(outer, result));
+    assert_null(in_scratch(outer, END));
+    assert_ptr_equal(seen, first);
+    assert_string_equal(events, "aa");
+}
+
+static void *on_stack(allot_stack *stack, enum way way)
+{
+    ALLOT_STACK_REWIND(stack);
+    void *p = allot_stack_push(stack, 100);
+
+    assert_non_null(p);
+    for (int i = 0; i < 3; i++) {
+        ALLOT_STACK_REWIND(stack);
+        assert_non_null(allot_stack_push(stack, 100000));
+        if (way == RETURN)
+            return p;
+    }
+    return p;
+}
+
+static void stack_at_the_end_is_as_before(void **state)
+{
+    ALLOT_AUTO_STACK allot_stack stack = {0};
+    void *below, *first;
+
+    (void)state;
+    assert_int_equal(allot_stack_init(&stack, NULL), 0);
+    below = allot_stack_push(&stack, 16);
+    first = on_stack(&stack, END);
+    assert_ptr_equal(on_stack(&stack, RETURN), first);
+    assert_true(allot_stack_owns(&stack, below));
+    allot_stack_pop(&stack, below);
+}
+
 /* --- one's own ----------------------------------------------------------------------------- */
 
 ALLOT_AUTO_DEFINE(counter, int *, if (value)++ *value);
@@ -315,6 +376,8 @@ int main(void)
         cmocka_unit_test_setup(owners_are_released_once, forget),
         cmocka_unit_test_setup(put_at_the_end_of_each_turn, forget),
         cmocka_unit_test_setup(rewind_at_the_end_frees_what_came_since, forget),
+        cmocka_unit_test_setup(scratch_at_the_end_is_empty_again, forget),
+        cmocka_unit_test_setup(stack_at_the_end_is_as_before, forget),
         cmocka_unit_test_setup(auto_of_a_type_of_ones_own, forget),
     };
 

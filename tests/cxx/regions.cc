@@ -220,6 +220,65 @@ void arena_constructors_that_throw()
 #endif
 }
 
+// --- scratch arenas and stacks ----------------------------------------------------------------
+
+void scratch_ends_with_its_scope()
+{
+    allot::scratch outer;
+    allot_arena *seen = nullptr;
+
+    CHECK(outer);
+    for (int i = 0; i < 3; i++) {
+        allot::scratch inner(outer.get());
+        CHECK(inner && inner.get() != outer.get());
+        CHECK(seen == nullptr || seen == inner.get());
+        seen = inner.get();
+        void *p = inner.push(10000, 64);
+        CHECK(p != nullptr && allot_arena_owns(inner.get(), p));
+        std::vector<int, allot::allocator<int>> v(100, 7, outer.allocator());
+        CHECK(allot_arena_owns(outer.get(), v.data()));
+    }
+    allot::arena a;
+    allot::scratch beside(a);
+    CHECK(beside && beside.get() != a.get());
+}
+
+void stack_scope_ends_its_objects_in_reverse()
+{
+    allot_stack stack;
+    CHECK(allot_stack_init(&stack, nullptr) == 0);
+    void *first = nullptr;
+    for (int i = 0; i < 3; i++) {
+        allot::stack_scope outer(&stack);
+        counted *a = outer.make<counted>('a');
+        CHECK(outer && a != nullptr && (first == nullptr || first == a));
+        first = a;
+        CHECK(*outer.make<int>(5) == 5);
+        {
+            allot::stack_scope inner(&stack);
+            CHECK(inner.make<counted>('1') != nullptr && inner.make<counted>('2') != nullptr);
+            CHECK(inner.push(100000, 64) != nullptr);
+            if (i == 1)
+                continue;
+        }
+        CHECK(outer.make<counted>('b') != nullptr);
+    }
+    CHECK(take_ends() == "21ba21a21ba");
+    CHECK(counted::live == 0);
+#if defined(__cpp_exceptions)
+    try {
+        allot::stack_scope scope(&stack);
+        CHECK(scope.make<counted>('k') != nullptr);
+        counted::throw_at = 1;
+        (void)scope.make<counted>('x');
+        CHECK(false);
+    } catch (int) {
+    }
+    CHECK(take_ends() == "k" && counted::live == 0);
+#endif
+    allot_stack_release(&stack);
+}
+
 // --- pools ------------------------------------------------------------------------------------
 
 void pool_makes_and_ends()
@@ -364,6 +423,8 @@ int main()
     arena_in_a_buffer_needs_nothing_else();
     arena_when_memory_is_short();
     arena_constructors_that_throw();
+    scratch_ends_with_its_scope();
+    stack_scope_ends_its_objects_in_reverse();
     pool_makes_and_ends();
     pool_that_was_moved_from_is_empty();
     pool_in_a_buffer_needs_nothing_else();
