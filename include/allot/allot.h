@@ -9,7 +9,6 @@
 #include <allot/heap.h>
 #include <allot/misuse.h>
 #include <allot/oom.h>
-#include <allot/scratch.h>
 #include <allot/pool.h>
 #include <allot/raii.h>
 #include <allot/ring.h>
@@ -17,5 +16,6 @@
 #include <allot/stack.h>
 #include <allot/stats.h>
 #include <allot/str.h>
+#include <allot/trace.h>
 
 #endif
