@@ -131,6 +131,15 @@ static void *serve(struct allot_heap *heap, const struct ali_request *request)
     return p;
 }
 
+/* What waits in the quarantine was the default heap's: of no use to another at its own limit. */
+static bool is_at_own_limit(const struct allot_heap *heap)
+{
+    struct allot_error why = allot_last_error();
+
+    return !ali_heap_is_default(heap) && why.layer == ALLOT_LAYER_HEAP &&
+           why.cause == ALLOT_CAUSE_LIMIT;
+}
+
 void *ali_heap_serve(struct allot_heap *heap, const struct ali_request *request)
 {
     void *p;
@@ -142,7 +151,8 @@ void *ali_heap_serve(struct allot_heap *heap, const struct ali_request *request)
     if (ali_unlikely(ali_observer_now() != NULL) && ali_watch_refuses(request))
         return NULL;
     p = serve(heap, request);
-    if (ali_unlikely(p == NULL) && ali_quarantine_empty(request->call, request->caller))
+    if (ali_unlikely(p == NULL) && !is_at_own_limit(heap) &&
+        ali_quarantine_empty(request->call, request->caller))
         p = serve(heap, request);
     return p;
 }

@@ -6,9 +6,10 @@
  * The state byte stays HELD meanwhile, so nobody hands the block out, and a second free is told as
  * what it is. A block leaves by the ordinary free, with no lock held, mostly on the thread that put
  * it in: then memory goes back as if there were no quarantine. Threads share QUEUES queues. All
- * together hold at most max_bytes: who frees shortens its own queue when that has its share of them
- * or more, and else the fullest, so that threads that sleep keep no more than others let them.
- * Blocks of heap objects are not taken in: their heap may be destroyed before they leave.
+ * together hold at most max_bytes whenever nobody is in a free: who frees shortens its own queue
+ * when that has its share of them or more, and else the fullest, so that threads that sleep keep no
+ * more than others let them. Blocks of heap objects are not taken in: their heap may be destroyed
+ * before they leave.
  *
  * Lock: one a queue, of rank QUARANTINE, never two at once. A queue is right at every instant (an
  * entry is stored before tail moves), so a forked child in which a lock was taken only makes the
@@ -31,7 +32,9 @@ struct queue {
 static struct queue queues[QUEUES];
 static size_t length; /* of every queue, a power of two; set at start; 0: there is no quarantine */
 static size_t max_bytes;
-static _Atomic(size_t) held_bytes; /* of all queues; changed under the lock of one */
+static _Atomic(size_t) held_bytes; /* of all queues; changed under the lock of one; never more than
+                                      the sum of theirs, so that to_shorten finds one */
+static _Atomic(bool) is_refused;   /* the OS had no memory for a queue: it is not asked again */
 
 static size_t wanted_bytes(void)
 {
@@ -83,8 +86,10 @@ ALI_COLD static struct queue *set_up(struct queue *q)
     _Atomic(void *) *entries = ali_os_map(length * sizeof *entries, ALI_OS_READ_WRITE, NULL);
     _Atomic(void *) *none = NULL;
 
-    if (entries == NULL)
+    if (entries == NULL) {
+        atomic_store_explicit(&is_refused, true, memory_order_relaxed);
         return &queues[0];
+    }
     /* release: pairs with the acquire in own_queue and pop_locked */
     if (!atomic_compare_exchange_strong_explicit(&q->entries, &none, entries, memory_order_acq_rel,
                                                  memory_order_acquire))
@@ -99,7 +104,7 @@ static struct queue *own_queue(void)
 
     if (ali_likely(atomic_load_explicit(&q->entries, memory_order_acquire) != NULL))
         return q;
-    return set_up(q);
+    return atomic_load_explicit(&is_refused, memory_order_relaxed) ? &queues[0] : set_up(q);
 }
 
 static size_t bytes_of(const struct queue *q)
@@ -141,8 +146,8 @@ static void pop_locked(struct queue *q, struct ali_found *f)
 
     atomic_store_explicit(&q->head, head + 1, memory_order_release);
     ali_require(ali_heap_find(block, f) && ali_state_get(f->state) == ALI_STATE_HELD);
-    atomic_fetch_sub_explicit(&q->bytes, f->block_bytes, memory_order_relaxed);
     atomic_fetch_sub_explicit(&held_bytes, f->block_bytes, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&q->bytes, f->block_bytes, memory_order_relaxed);
 }
 
 /* Takes out the oldest until all queues hold at most keep_bytes, and this one has room for another;
@@ -215,6 +220,8 @@ bool ali_quarantine_take(const struct ali_found *f, enum ali_call call, const vo
         release(leaving, leave(to_shorten(own), leaving, max_bytes - f->block_bytes), call, caller);
     while (!put(own, f))
         release(leaving, leave(own, leaving, max_bytes), call, caller);
+    while (all_bytes() > max_bytes) /* others saw the same room */
+        release(leaving, leave(to_shorten(own), leaving, max_bytes), call, caller);
     return true;
 }
 
@@ -248,18 +255,29 @@ void ali_quarantine_look(enum ali_call call, const void *caller)
         ali_harden_blame_held(&found[i], at[i], call, caller);
 }
 
-bool ali_quarantine_empty(enum ali_call call, const void *caller)
+/* What is there now: others may put in as fast as this takes out. */
+static bool empty(struct queue *q, enum ali_call call, const void *caller)
 {
     struct ali_found leaving[LEAVE_AT_ONCE];
+    uint64_t end = atomic_load_explicit(&q->tail, memory_order_relaxed);
     bool any = false;
-    unsigned i;
     size_t n;
 
+    while ((int64_t)(end - atomic_load_explicit(&q->head, memory_order_relaxed)) > 0 &&
+           (n = leave(q, leaving, 0)) != 0) {
+        release(leaving, n, call, caller);
+        any = true;
+    }
+    return any;
+}
+
+bool ali_quarantine_empty(enum ali_call call, const void *caller)
+{
+    bool any = false;
+    unsigned i;
+
     for (i = 0; length != 0 && i < QUEUES; i++)
-        while ((n = leave(&queues[i], leaving, 0)) != 0) {
-            release(leaving, n, call, caller);
-            any = true;
-        }
+        any |= empty(&queues[i], call, caller);
     return any;
 }
 
