@@ -144,6 +144,8 @@ struct ali_block *ali_block_attach(void)
     if (b != &ali_block_none)
         return b;
     ali_heap_start();
+    if (ali_self != &ali_block_none) /* what the C library allocated to tell it of us */
+        return ali_self;
     b = adopt_or_make(&ali_default_heap);
     if (b == NULL)
         return NULL;
@@ -326,47 +328,97 @@ void ali_thread_end(void *value)
 
 /* --- the start of everything -------------------------------------------------------------- */
 
+/*   0 --> number of the process, heap not yet usable --> usable --> hooked: DONE
+ *
+ * Others wait until it is DONE, so that a thread that has a block is sure of the fork hook: a fork
+ * that comes later runs it. A fork that comes earlier, by a thread that has none, leaves a child in
+ * which the number is another's; it puts the heap right when it first needs it. Telling the C
+ * library of the hooks may allocate, and for the thread that starts the heap usable is enough. */
 #define START_DONE UINT32_MAX
+#define START_WAIT_MS 1000
 
-static void start_all(_Atomic(uint32_t) *start)
+static struct {
+    _Atomic(uint32_t) state;
+    _Atomic(bool) usable;
+    _Atomic(uintptr_t) by; /* the thread, by where its ali_self is */
+    _Atomic(bool) done;
+} start;
+
+static uintptr_t this_thread(void)
+{
+    return (uintptr_t)&ali_self;
+}
+
+static void make_usable(void)
 {
     ali_os_init();
     ali_options_init();
     ali_harden_init();
     ali_region_init();
-    atomic_store_explicit(start, START_DONE, memory_order_release);
-    /* these may allocate */
+    /* release: pairs with the acquire in start_now */
+    atomic_store_explicit(&start.usable, true, memory_order_release);
+}
+
+static void set_done(void)
+{
+    atomic_store_explicit(&start.state, START_DONE, memory_order_release);
+}
+
+/* That it runs says that it is there, wherever the parent was in telling of it. */
+static void at_fork_in_child(void)
+{
+    ali_heap_fork_child();
+    set_done();
+}
+
+static void start_all(void)
+{
+    atomic_store_explicit(&start.by, this_thread(), memory_order_relaxed);
+    if (!atomic_load_explicit(&start.usable, memory_order_relaxed))
+        make_usable();
     ali_os_thread_exit_hook(ali_thread_end);
-    ali_os_fork_hook(NULL, NULL, ali_heap_fork_child);
+    ali_os_fork_hook(NULL, NULL, at_fork_in_child);
+    set_done();
+}
+
+/* The wait of another thread has an end, because some C libraries keep their list of hooks locked
+ * while a fork runs them, and a hook may allocate: then the starting thread waits for that one. */
+static bool has_waited_enough(uint64_t *since_ms)
+{
+    if (*since_ms == 0)
+        *since_ms = ali_os_now_ms();
+    return ali_os_now_ms() - *since_ms > START_WAIT_MS;
 }
 
 ALI_NOINLINE static void start_now(void)
 {
-    static _Atomic(uint32_t) start; /* 0 not yet; the process in which it is being done; done */
     uint32_t self = ali_os_process_id(), seen = 0;
+    uint64_t since_ms = 0;
 
-    for (;;) {
-        if (atomic_compare_exchange_strong(&start, &seen, self)) {
+    for (;; ali_os_spin_pause()) {
+        if (atomic_compare_exchange_strong(&start.state, &seen, self)) {
             if (seen != 0)
                 ali_heap_fork_child(); /* another thread of the parent was at it */
-            start_all(&start);
-            return;
+            start_all();
+            break;
         }
         if (seen == START_DONE)
+            break;
+        if (seen != self) /* taken over with the next turn */
+            continue;
+        seen = 0;
+        if (!atomic_load_explicit(&start.usable, memory_order_acquire))
+            continue;
+        if (atomic_load_explicit(&start.by, memory_order_relaxed) == this_thread())
             return;
-        if (seen == self) {
-            ali_os_spin_pause();
-            seen = 0;
-        }
+        if (has_waited_enough(&since_ms))
+            set_done();
     }
+    atomic_store_explicit(&start.done, true, memory_order_release);
 }
 
 void ali_heap_start(void)
 {
-    static _Atomic(bool) started;
-
-    if (ali_likely(atomic_load_explicit(&started, memory_order_acquire)))
-        return;
-    start_now();
-    atomic_store_explicit(&started, true, memory_order_release);
+    if (ali_unlikely(!atomic_load_explicit(&start.done, memory_order_acquire)))
+        start_now();
 }

@@ -12,7 +12,7 @@ struct trial {
     void (*body)(void);
 };
 
-static void run_trial(void *arg)
+static inline void run_trial(void *arg)
 {
     const struct trial *t = arg;
 
@@ -21,7 +21,7 @@ static void run_trial(void *arg)
     t->body();
 }
 
-static void try_with(uint32_t harden, void (*body)(void))
+static inline void try_with(uint32_t harden, void (*body)(void))
 {
     struct trial t = {harden, body};
     int status = unit_in_child(run_trial, &t);
