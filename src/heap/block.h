@@ -87,7 +87,7 @@ struct ali_block {
     struct ali_block *next_parked;           /* heap's list of parked blocks, under its lock */
     struct ali_block *next_of_thread;        /* blocks of other heaps that this thread holds */
     _Alignas(ALI_LINE_BYTES) _Atomic(uint32_t) inbox; /* slice index of a slab, 0 none */
-    _Atomic(size_t) unseen_bytes; /* freed by others since the inbox was last emptied, about */
+    _Atomic(size_t) unseen_bytes; /* of slabs that came to the inbox since it was drained */
 };
 
 /* The block of the default heap of this thread; at first, and after the thread's destructors, a

@@ -45,13 +45,17 @@ void ali_slab_tell(struct ali_slab *slab)
 {
     uint8_t open = ALI_LINK_OPEN;
     struct ali_block *holder;
+    size_t bytes;
 
     /* acquire: pairs with the release in ali_slab_open, so that this is the holder it opened for */
     if (!atomic_compare_exchange_strong_explicit(&slab->link, &open, ALI_LINK_QUEUED,
                                                  memory_order_acq_rel, memory_order_relaxed))
         return;
     holder = atomic_load_explicit(&slab->holder, memory_order_relaxed);
+    bytes = (size_t)slab->count * slab->block_bytes; /* constant until it is drained */
     push(holder, slab);
+    /* Not before: a drain that does not find the slab would forget it. */
+    atomic_fetch_add_explicit(&holder->unseen_bytes, bytes, memory_order_relaxed);
     if (atomic_load_explicit(&holder->thread, memory_order_acquire) == NULL)
         serve_parked(holder);
 }
@@ -67,23 +71,19 @@ void ali_slab_recheck(struct ali_slab *slab)
 }
 
 /* A thread that sleeps does not look at what others free of its blocks. Once a quarter of what may
- * be kept unused (option dirty) waits in slabs that it was told of, who frees gives the pages back:
- * when its holder would be told, and with each eighth of the slab after that. Slabs count whole: a
- * few last blocks may have kept all of their pages. By now the slab may be another: holder and
- * sizes are hints, and ali_slab_purge takes only what is PARKED. */
+ * be kept unused (option dirty) waits in its inbox, who frees gives the pages back: when its holder
+ * would be told, and with each eighth of the slab after that. Slabs count whole: a few last blocks
+ * may have kept all of their pages. By now the slab may be another: holder and sizes are hints, and
+ * ali_slab_purge takes only what is PARKED. */
 static void purge_unseen(struct ali_slab *slab, uint32_t before, uint32_t sum, uint32_t threshold)
 {
     struct ali_block *holder = atomic_load_explicit(&slab->holder, memory_order_acquire);
-    uint32_t count = ali_peek(slab->count);
-    uint32_t step = (uint32_t)ali_max(ali_min(count / 8, threshold), 1);
-    size_t bytes = 0;
+    uint32_t step = (uint32_t)ali_max(ali_min(ali_peek(slab->count) / 8, threshold), 1);
 
     if (holder == NULL || sum < threshold || sum / step == before / step)
         return;
-    if (before < threshold)
-        bytes = (size_t)count * ali_peek(slab->block_bytes);
-    bytes += atomic_fetch_add_explicit(&holder->unseen_bytes, bytes, memory_order_relaxed);
-    if (bytes > ali_options.dirty_max_bytes / 4)
+    if (atomic_load_explicit(&holder->unseen_bytes, memory_order_relaxed) >
+        ali_options.dirty_max_bytes / 4)
         ali_slab_purge(slab);
 }
 

@@ -26,6 +26,9 @@ RUNS = [
     ("park", [], ["NO_LOCK", "PARK_EARLY", "NO_SECOND_LOOK", "NO_SERVE", "NO_CLOSE",
                   "ADOPT_CLEARS"]),
     ("retire", [], ["NO_WANT", "BLIND_WANT", "LATE_OPEN", "NO_EXCHANGE"]),
+    ("unseen", [], ["NO_CAS", "NO_TELL"]),
+    ("unseen", ["SLABS=2", "BLOCKS=1", "LIMIT=1"], ["LATE_RESET", "COUNT_FIRST"]),
+    ("unseen", ["SLABS=2", "LIMIT=1", "TURNS=0"], ["NO_PURGE"]),
     ("purge", [], ["BLIND_TAKE", "BLIND_DESTROY", "NO_CAS", "RELAXED_PARK"]),
 ] + [("order", ["PAIR=%d" % pair], ["NO_RELEASE", "NO_ACQUIRE"]) for pair in range(1, 9)]
 
