@@ -95,6 +95,7 @@ static void *attempt_or_handler(const struct request *r, new_handler_fn *handler
 {
     void *p = attempt(r);
 
+    *handler = NULL;
     if (ali_unlikely(p == NULL)) {
         errno = ENOMEM;
         *handler = current_new_handler();

@@ -117,8 +117,8 @@ ALI_INLINE bool ali_heap_find_hit(const void *p, struct ali_slab **slab, uint8_t
  * a pointer that is not exactly such a block. */
 ALI_INLINE bool ali_heap_free_hit(void *p)
 {
-    struct ali_slab *slab;
-    uint8_t *state;
+    struct ali_slab *slab = NULL;
+    uint8_t *state = NULL;
 
     if (ali_unlikely(!ali_heap_find_hit(p, &slab, &state)))
         return false;
@@ -131,8 +131,8 @@ ALI_INLINE bool ali_heap_free_hit(void *p)
 /* The same when the caller tells the size, which must be one for which this class was chosen. */
 ALI_INLINE bool ali_heap_free_sized_hit(void *p, size_t size)
 {
-    struct ali_slab *slab;
-    uint8_t *state;
+    struct ali_slab *slab = NULL;
+    uint8_t *state = NULL;
 
     if (ali_unlikely(size > ALI_NARROW_MAX || !ali_heap_find_hit(p, &slab, &state)))
         return false;
