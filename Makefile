@@ -8,6 +8,7 @@
 #   make clean | format | tidy | lint
 #   make preset-NAME    build with a preset of CMakePresets.json into build-NAME/
 #   make test-NAME      the tests of that build
+#   make coverage       what of src/ the unit tests reach, by file (Debian package gcovr)
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -27,6 +28,12 @@ preset-%:
 
 test-%:
 	python3 tools/test.py --jobs $(JOBS) $*
+
+coverage: preset-coverage
+	cmake --build build-coverage --target tests
+	find build-coverage -name '*.gcda' -delete
+	ctest --test-dir build-coverage -L unit -j $(JOBS) --output-on-failure | tail -n 20
+	gcovr --root . --filter src/ --exclude-unreachable-branches build-coverage
 
 demo:
 	tools/deps.sh demo
@@ -61,4 +68,4 @@ tidy:
 lint: build/build.ninja
 	clang-tidy -p build --quiet $(filter src/%.c cli/%.c,$(SOURCES))
 
-.PHONY: all demo test bench install clean format tidy lint
+.PHONY: all coverage demo test bench install clean format tidy lint
