@@ -1,7 +1,7 @@
 /* Publishers that purge slabs of a holder that sleeps (purge_unseen in heap/remote.c, purge.c).
  *
  * All slabs are full and parked at first. FREERS threads free their blocks, publish, tell, and
- * purge when more than LIMIT slabs wait in the inbox. Their holder sleeps, or wakes a while: drains,
+ * purge when more than LIMIT slabs wait in the inbox. Their holder sleeps, or wakes: drains,
  * releases, takes slabs into the slot and hands out blocks, and what it released becomes a large
  * block or a slab again, while publishers are still about to purge it. Then it sleeps for ever, or
  * drains once more.
@@ -10,7 +10,7 @@
  *
  * Checked: no page of a live block or of the slices' next user is given back. What waits in the
  * inbox of a holder that sleeps is counted. If it sleeps from the start (TURNS 0), no page of a
- * free block stays in more than LIMIT of the slabs that wait, unless two publishers met at one. When
+ * free block stays in more than LIMIT of the slabs that wait, unless two met at one. When
  * all is published and drained, no empty slab is left, whoever was purging it. */
 
 #ifndef SLABS
