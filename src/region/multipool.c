@@ -155,8 +155,7 @@ static const struct allot_allocator_ops ops = {
 
 static const struct allot_allocator_ops shared_ops = {
     .abi = ALLOT_ALLOCATOR_ABI,
-    .caps = ALLOT_CAP_FREE | ALLOT_CAP_ANY_SIZE | ALLOT_CAP_ANY_ALIGN |
-            ALLOT_CAP_THREADS,
+    .caps = ALLOT_CAP_FREE | ALLOT_CAP_ANY_SIZE | ALLOT_CAP_ANY_ALIGN | ALLOT_CAP_THREADS,
     .kind = "multipool",
     .alloc = multipool_new,
     .resize = multipool_resize,

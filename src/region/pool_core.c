@@ -264,7 +264,7 @@ void *ali_opool_take(struct ali_opool *o, const struct ali_site *site)
             return no_object(o);
     if (!make_ready(o, &t))
         return no_object(o);
-    ali_seam_tell_allocated(turn, t.object, o->object_bytes, site->caller);
+    ali_seam_tell_allocated(turn, t.object, o->object_bytes, o->object_bytes, site->caller);
     return t.object;
 }
 

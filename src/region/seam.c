@@ -64,26 +64,30 @@ size_t ali_sampler_skip(struct ali_sampler *sampler, size_t bytes, size_t count)
     return skipped;
 }
 
-void ali_seam_tell_allocated(uint32_t turn, void *p, size_t bytes, const void *caller)
+void ali_seam_tell_allocated(uint32_t turn, void *p, size_t bytes, size_t charged,
+                             const void *caller)
 {
     const struct ali_observer *observer = listener(turn);
+    struct ali_event event = {.p = p, .size = bytes, .align = 16, .caller = caller};
 
     if (observer == NULL)
         return;
+    event.weight_bytes =
+        observer->mean_bytes == 0 ? bytes : ali_observe_weight(observer->mean_bytes, charged);
     ali_observe_paused = true;
-    observer->allocated(p, bytes, ali_observe_weight(observer->mean_bytes, bytes), caller,
-                        observer->arg);
+    observer->allocated(&event, observer->arg);
     ali_observe_paused = false;
 }
 
 void ali_seam_tell_freed(uint32_t turn, void *p, size_t bytes, const void *caller)
 {
     const struct ali_observer *observer = listener(turn);
+    struct ali_event event = {.p = p, .size = bytes, .caller = caller};
 
     if (observer == NULL)
         return;
     ali_observe_paused = true;
-    observer->freed(p, bytes, caller, observer->arg);
+    observer->freed(&event, observer->arg);
     ali_observe_paused = false;
 }
 

@@ -1,4 +1,4 @@
-/* What pools and stacks need of the observe seam, and of the allocator underneath.
+/* What regions need of the observe seam, and of the allocator underneath.
  *
  * Memory for a region itself is taken unobserved: observers are told of its objects. An object that
  * is an allocation of its own, because all are to be seen, is the source's to tell of. */
@@ -30,8 +30,9 @@ uint32_t ali_sampler_due(struct ali_sampler *sampler, size_t bytes);
 /* How many of the next objects need not be looked at, at most `count`; they are charged. */
 size_t ali_sampler_skip(struct ali_sampler *sampler, size_t bytes, size_t count);
 
-/* Nobody is told when the turn is over. */
-void ali_seam_tell_allocated(uint32_t turn, void *p, size_t bytes, const void *caller);
+/* Nobody is told when the turn is over. `charged`: what the countdown of samples was charged. */
+void ali_seam_tell_allocated(uint32_t turn, void *p, size_t bytes, size_t charged,
+                             const void *caller);
 void ali_seam_tell_freed(uint32_t turn, void *p, size_t bytes, const void *caller);
 
 /* Memory of the source that no observer sees. */

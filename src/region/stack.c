@@ -273,7 +273,7 @@ void *ali_stack_push(allot_stack *stack, size_t size, allot_how how, const void 
     w.turn = ali_sampler_due(&s->sampler, w.size);
     p = push_inside(s, &w);
     if (p != NULL)
-        ali_seam_tell_allocated(w.turn, p, w.size, caller);
+        ali_seam_tell_allocated(w.turn, p, w.size, w.size, caller);
     return p;
 }
 

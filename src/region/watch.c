@@ -8,11 +8,7 @@
  * A hit is charged when the arena comes out of line the next time (settle), by how far `at` and
  * `top` have moved since they were shown. */
 #include "region/region.h"
-
-static uint32_t turn_now(void)
-{
-    return ali_observe_paused ? 0 : ali_observer_turn_now();
-}
+#include "region/seam.h"
 
 static int64_t next_interval(allot_arena *a, const struct ali_observer *observer)
 {
@@ -81,7 +77,7 @@ void ali_watch_show(allot_arena *a)
 
 static bool wants_individual(void)
 {
-    const struct ali_observer *observer = ali_observer_at(turn_now());
+    const struct ali_observer *observer = ali_observer_at(ali_seam_turn());
 
     return (observer != NULL && observer->mean_bytes == 0) ||
            ali_options.regions == ALI_REGIONS_INDIVIDUAL;
@@ -95,7 +91,7 @@ bool ali_arena_is_individual(const allot_arena *a)
 
 uint32_t ali_watch_due(allot_arena *a, size_t bytes)
 {
-    uint32_t turn = turn_now();
+    uint32_t turn = ali_seam_turn();
     const struct ali_observer *observer = ali_observer_at(turn);
 
     if (ali_likely(observer == NULL))
@@ -110,39 +106,12 @@ uint32_t ali_watch_due(allot_arena *a, size_t bytes)
     return turn;
 }
 
-/* Nobody, when the turn is over. */
-static const struct ali_observer *listener(uint32_t turn)
-{
-    return turn != 0 && turn == turn_now() ? ali_observer_at(turn) : NULL;
-}
-
 void ali_watch_tell_allocated(const struct allot_arena_due *due, size_t charged, const void *caller)
 {
-    const struct ali_observer *observer = listener(due->turn);
-    struct ali_event event = {.p = due->object.object,
-                              .size = due->object.bytes,
-                              .align = allot_how_align(due->object.how),
-                              .weight_bytes = due->object.bytes,
-                              .caller = caller,
-                              .zero = due->object.how & ALLOT_ZERO};
-
-    if (observer == NULL)
-        return;
-    if (observer->mean_bytes != 0)
-        event.weight_bytes = ali_observe_weight(observer->mean_bytes, charged);
-    ali_observe_paused = true;
-    observer->allocated(&event, observer->arg);
-    ali_observe_paused = false;
+    ali_seam_tell_allocated(due->turn, due->object.object, due->object.bytes, charged, caller);
 }
 
 void ali_watch_tell_freed(const struct allot_arena_due *due, const void *caller)
 {
-    const struct ali_observer *observer = listener(due->turn);
-    struct ali_event event = {.p = due->object.object, .size = due->object.bytes, .caller = caller};
-
-    if (observer == NULL)
-        return;
-    ali_observe_paused = true;
-    observer->freed(&event, observer->arg);
-    ali_observe_paused = false;
+    ali_seam_tell_freed(due->turn, due->object.object, due->object.bytes, caller);
 }

@@ -14,26 +14,24 @@ static struct {
     uint64_t weight;
 } seen;
 
-static void on_allocated(void *p, size_t size, uint64_t weight, const void *caller, void *arg)
+static void on_allocated(const struct ali_event *event, void *arg)
 {
-    (void)caller;
     seen.wrong += arg != &seen || seen.count == 4096;
-    seen.live[seen.count] = p;
-    seen.sizes[seen.count++] = size;
+    seen.live[seen.count] = event->p;
+    seen.sizes[seen.count++] = event->size;
     seen.allocated++;
-    seen.weight += weight;
+    seen.weight += event->weight_bytes;
 }
 
-static void on_freed(void *p, size_t size, const void *caller, void *arg)
+static void on_freed(const struct ali_event *event, void *arg)
 {
     size_t i = 0;
 
-    (void)caller;
     (void)arg;
-    while (i < seen.count && seen.live[i] != p)
+    while (i < seen.count && seen.live[i] != event->p)
         i++;
     seen.freed++;
-    if (i == seen.count || seen.sizes[i] != size) {
+    if (i == seen.count || seen.sizes[i] != event->size) {
         seen.wrong++;
         return;
     }
