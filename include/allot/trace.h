@@ -89,6 +89,19 @@ ALLOT_API allot_status allot_trace_write(allot_trace *trace, const struct allot_
  * Cost:    system calls. */
 ALLOT_API void allot_trace_close(allot_trace *trace);
 
+struct allot_log_event;
+
+/* An allot_log_fn (allot/decorate.h) that writes a trace: give it as `log` and the trace as `arg`,
+ * and `allot replay` runs what was done on any malloc. A trace has no word for a reset: what it
+ * frees counts as freed when its place is issued again.
+ *
+ * Returns: nothing.
+ * Require: trace is an allot_trace.
+ * Threads: safe.   Signals: not safe.
+ * Failure: none; a trace that cannot be written to ends.
+ * Cost:    a lock and some ten bytes. */
+ALLOT_API void allot_log_to_trace(const struct allot_log_event *event, void *trace);
+
 #ifdef __cplusplus
 }
 #endif

@@ -114,3 +114,32 @@ void allot_logger_release(struct allot_logger *logger)
 {
     logger->under.inner = NULL;
 }
+
+void allot_log_to_trace(const struct allot_log_event *event, void *trace)
+{
+    struct allot_trace_event e = {.address = event->result,
+                                  .before = event->object,
+                                  .size = event->size,
+                                  .align = allot_how_align(event->how),
+                                  .zero = (event->how & ALLOT_ZERO) != 0};
+
+    if (!event->done)
+        return;
+    switch (event->kind) {
+    case ALLOT_LOG_ALLOC:
+        e.op = ALLOT_TRACE_ALLOC;
+        break;
+    case ALLOT_LOG_RESIZE:
+    case ALLOT_LOG_REMAP:
+        e.op = ALLOT_TRACE_REALLOC;
+        break;
+    case ALLOT_LOG_FREE:
+        e.op = ALLOT_TRACE_FREE;
+        e.address = event->object;
+        break;
+    case ALLOT_LOG_RESET:
+    case ALLOT_LOG_TRIM:
+        return;
+    }
+    (void)allot_trace_write(trace, &e);
+}

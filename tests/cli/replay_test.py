@@ -3,10 +3,12 @@ import json
 import os
 import signal
 import struct
+import subprocess
 
 from tool import ALLOT, BUILD, HERE, allot, compile_c, expect, write
 
 DROP_IN = os.path.join(BUILD, "liballot-malloc.so")
+SOURCE = os.environ["ALLOT_SOURCE_DIR"]
 SANITIZED = os.environ.get("ALLOT_SANITIZE", "")
 
 # Sizes no start-up code asks for, so that the records can be told from those of the C library.
@@ -273,6 +275,51 @@ def results(program):
     expect(allot("replay", "--summary", trace), 0, out="peak live", err="")
 
 
+LOGGER = r"""
+#include <allot/allot.h>
+
+int main(int argc, char **argv)
+{
+    allot_trace *trace;
+    allot_arena arena = ALLOT_ARENA_INIT;
+    struct allot_logger log;
+    void *p, *q;
+
+    if (argc != 2 || allot_trace_create(&trace, argv[1]) != 0)
+        return 1;
+    allot_logger_init(&log, &arena.base, allot_log_to_trace, trace);
+    p = allot_new_how(&log.base, 1000, ALLOT_ALIGN(64) | ALLOT_ZERO);
+    if (p == NULL || allot_resize_how(&log.base, &p, 1000, 2000, ALLOT_ALIGN(64)) != 0)
+        return 2;
+    q = allot_new(&log.base, 300);
+    if (q == NULL || allot_allocator_reset(&log.base) != 0)
+        return 3;
+    p = allot_new(&log.base, 400);
+    allot_delete(&log.base, p, 400);
+    allot_logger_release(&log);
+    allot_arena_release(&arena);
+    allot_trace_close(trace);
+    return 0;
+}
+"""
+
+
+def logged(_):
+    program = compile_c("logger", LOGGER, "-I" + os.path.join(SOURCE, "include"),
+                        os.path.join(BUILD, "liballot.a"), "-pthread")
+    assert program is not None
+    path = os.path.join(HERE, "logger.trace")
+    assert subprocess.run([program, path], check=False).returncode == 0
+    ops = decode(path)["ops"]
+    assert [(op[0], op[3:6]) for op in ops if op[0] != "free"] == [
+        ("alloc", (1000, 64, True)), ("realloc", (2000, 64, False)), ("alloc", (300, 16, False)),
+        ("alloc", (400, 16, False))], ops
+    assert ops[1][6] == ops[0][2] == ops[1][2]  # in place
+    assert ops[-1][0] == "free" and ops[-1][2] == ops[-2][2]
+    result = allot("replay", "--check", "--lib=libc", path)
+    expect(result, 0, out="3 allocations, 1 reallocations")
+
+
 def cut_files(program):
     trace = record("cut.trace", program)
     with open(trace, "rb") as file:
@@ -318,7 +365,8 @@ def main():
     if program is None or not os.path.exists(DROP_IN) or SANITIZED:
         print("no compiler, no drop-in, or a sanitizer that has malloc for itself")
         raise SystemExit(77)
-    for part in (recorded, processes, overwriting, broken_allocators, results, cut_files, flags):
+    for part in (recorded, processes, overwriting, broken_allocators, results, logged,
+                 cut_files, flags):
         part(program)
         print("ok", part.__name__)
 

@@ -38,6 +38,6 @@ def write(name, text, mode=0o755):
 def compile_c(name, text, *flags):
     source = write(name + ".c", text)
     path = os.path.join(HERE, name)
-    done = subprocess.run([os.environ.get("CC", "cc"), "-w", *flags, source, "-o", path],
+    done = subprocess.run([os.environ.get("CC", "cc"), "-w", source, *flags, "-o", path],
                           capture_output=True, check=False)
     return path if done.returncode == 0 else None
