@@ -205,10 +205,10 @@ static bool can_extend(allot_arena *a, size_t bytes)
 
 static bool resize_in_chunk(allot_arena *a, char *p, size_t size)
 {
-    size_t need = ali_arena_footprint(a, size, false);
+    size_t need = ali_arena_footprint(a, size, false), have = (size_t)(a->at - p);
     struct allot_arena_due *due = a->due;
 
-    if (p + need > a->at && !can_extend(a, (size_t)(p + need - a->at)))
+    if (need > have && !can_extend(a, need - have))
         return false;
     ali_chunk_back_to(a, p, a->top);
     a->at = p + need;

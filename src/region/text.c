@@ -25,7 +25,8 @@ static char *copy_string(allot_arena *a, const char *s, size_t length, const voi
 }
 
 /* Most strings are short: they are formatted once, on the stack. */
-static char *format_string(allot_arena *a, const char *format, va_list args, const void *caller)
+__attribute__((format(printf, 2, 0))) static char *format_string(allot_arena *a, const char *format,
+                                                                 va_list args, const void *caller)
 {
     char line[256], *copy;
     va_list again;

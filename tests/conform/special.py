@@ -328,7 +328,8 @@ AARCH64 = ("plain.c", "failure.c", "zero.c", "aligned.c", "errno.c", "cxx_new.cc
 
 
 def library_sources(context):
-    folders = ("base", "plat/linux", "core", "span", "heap", "abi")
+    folders = ("base", "plat/linux", "core", "span", "heap", "region", "alloc", "check",
+               "profile", "abi")
     found = [p for f in folders for p in sorted((context.root / "src" / f).glob("*.[cS]"))]
     if not found:
         raise Failure(f"no sources under {context.root / 'src'}")
