@@ -168,7 +168,8 @@ ALLOT_API ALLOT_MUST_USE struct allot_arena_mark allot_arena_mark(allot_arena *a
  * Returns: 0; -EINVAL for a stale mark or one of another arena, -EBUSY for an arena that was fused:
  *          both are reported as misuse, and nothing happens.
  * Threads: the caller owns the arena.   Signals: not safe.
- * Failure: as told.
+ * Failure: as told. Where more than ALLOT_ARENA_STEPS rewinds are to be remembered and the source
+ *          has no memory for them, a mark that might be stale counts as stale.
  * Cost:    O(1 + chunks and marks dropped + cleanups run). */
 ALLOT_API allot_status allot_arena_rewind(allot_arena *arena, const struct allot_arena_mark *mark);
 

@@ -7,7 +7,9 @@
  *
  * A rewind that no mark is above needs no step, so that plain nesting has none at all. Else steps
  * lie in different objects of the arena, and their number is bounded by its size; beyond the few in
- * the arena they are in a block of the source. When that cannot be had the lowest is forgotten. */
+ * the arena they are in a block of the source. When that cannot be had the two lowest become one,
+ * of the lower position and the newer epoch: it lets no stale mark pass, and refuses good ones that
+ * lie between the two and are older than the second. */
 #include <errno.h>
 
 #include "region/region.h"
@@ -22,6 +24,15 @@ static uint32_t room_of(const allot_arena *a)
     return a->more_steps != NULL ? a->step_room : ALLOT_ARENA_STEPS;
 }
 
+static void merge_lowest(allot_arena *a)
+{
+    struct allot_arena_step *steps = steps_of(a);
+
+    steps[1].position = steps[0].position;
+    memmove(steps, steps + 1, (a->step_count - 1) * sizeof *steps);
+    a->step_count--;
+}
+
 static void make_room(allot_arena *a)
 {
     size_t bytes = 4 * (size_t)room_of(a) * sizeof(struct allot_arena_step), given;
@@ -32,8 +43,7 @@ static void make_room(allot_arena *a)
     if (a->reserve == NULL && !(a->flags & ALLOT_ARENA_BUFFER_ONLY) && bytes <= UINT32_MAX)
         more = ali_source_take(a, bytes, &given);
     if (more == NULL) {
-        memmove(steps_of(a), steps_of(a) + 1, (a->step_count - 1) * sizeof *more);
-        a->step_count--;
+        merge_lowest(a);
         return;
     }
     memcpy(more, steps_of(a), a->step_count * sizeof *more);

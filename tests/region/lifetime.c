@@ -205,6 +205,40 @@ static void released_arena_is_misuse(void **state)
     allot_set_misuse_handler(NULL, NULL);
 }
 
+/* The source has nothing for the rewinds that are to be remembered: what they made stale, in chunks
+ * that are gone too, is refused all the same. */
+static void stale_marks_are_refused_without_memory_for_them(void **state)
+{
+    enum { DEPTH = 40 };
+    allot_arena a = make(&(struct allot_arena_options){.chunk_bytes = 64 << 10});
+    struct allot_arena_mark here[DEPTH], gone[DEPTH];
+
+    (void)state;
+    allot_set_misuse_handler(note_misuse, NULL);
+    misuses = 0;
+    for (int i = 0; i < DEPTH; i++) {
+        (void)!allot_arena_push(&a, 32);
+        here[i] = allot_arena_mark(&a);
+        fill(&a, 128 << 10);
+        gone[i] = allot_arena_mark(&a);
+        source.fail_nth = source.calls + 1;
+        assert_int_equal(allot_arena_rewind(&a, &here[i]), 0);
+        source.fail_nth = 0;
+        (void)allot_arena_trim(&a);
+        (void)!allot_arena_push(&a, 64);
+    }
+    for (int i = 0; i < DEPTH; i++)
+        assert_int_equal(allot_arena_rewind(&a, &gone[i]), -EINVAL);
+    assert_int_equal(misuses, DEPTH);
+    assert_int_equal(last_misuse, ALLOT_MISUSE_STALE_MARK);
+    /* these are good: each was rewound to itself */
+    assert_int_equal(allot_arena_rewind(&a, &here[DEPTH - 1]), 0);
+    assert_int_equal(allot_arena_rewind(&a, &here[0]), 0);
+    assert_int_equal(allot_arena_rewind(&a, &here[1]), -EINVAL);
+    allot_set_misuse_handler(NULL, NULL);
+    end(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +249,7 @@ int main(void)
         cmocka_unit_test(texts_are_formatted_and_copied),
         cmocka_unit_test(stats_and_visit_agree),
         cmocka_unit_test(released_arena_is_misuse),
+        cmocka_unit_test(stale_marks_are_refused_without_memory_for_them),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -191,7 +191,7 @@ static void make_stale(struct model *m, size_t at)
             m->marks[i].stale = true;
 }
 
-/* Where all memory is limited, rewinds may be forgotten: see mark.c. */
+/* Where memory is limited a good mark may count as stale: see mark.c. */
 static bool is_exact(const struct model *m)
 {
     return (m->mode & (MODEL_LIMIT | MODEL_REFUSE | MODEL_RESERVE)) == 0;
@@ -203,12 +203,12 @@ static bool rewind_to(struct model *m, size_t at)
     unsigned misuses = m->misuses;
     allot_status status;
 
-    if (mark->stale && !is_exact(m))
-        return true;
     status = allot_arena_rewind(&m->arena, &mark->mark);
     if (mark->stale)
         return status != 0 && m->misuses == misuses + 1 ? true
                                                         : wrong(m, "a stale mark was accepted");
+    if (status != 0 && m->misuses == misuses + 1 && !is_exact(m))
+        return true;
     if (status != 0 || m->misuses != misuses)
         return wrong(m, "a good mark was refused");
     make_stale(m, at);
