@@ -169,7 +169,8 @@ static inline void allot_pool_put(allot_pool *pool, void *object)
  * Returns: 0, or -ENOMEM and no object was taken.
  * Threads: as allot_pool_get.   Signals: not safe.
  * Failure: as told; as allot_pool_get.
- * Cost:    O(count); one lock for all in a shared pool, as a rule. */
+ * Cost:    O(count); in a shared pool one lock for all, unless it grows or constructs; with
+ *          ALLOT_POOL_CACHED one for ALLOT_POOL_MAGAZINE of them at most, and as a rule none. */
 ALLOT_API ALLOT_MUST_USE allot_status allot_pool_get_bulk(allot_pool *pool, void **objects,
                                                           size_t count);
 
@@ -178,7 +179,7 @@ ALLOT_API ALLOT_MUST_USE allot_status allot_pool_get_bulk(allot_pool *pool, void
  * Returns: nothing.
  * Threads: as allot_pool_get.   Signals: not safe.
  * Failure: misuse is reported, and the others are put.
- * Cost:    O(count). */
+ * Cost:    O(count); one lock for all in a shared pool, or as in allot_pool_get_bulk. */
 ALLOT_API void allot_pool_put_bulk(allot_pool *pool, void *const *objects, size_t count);
 
 /* Makes sure that the next `count` gets need no memory of the source and call no constructor.

@@ -228,16 +228,28 @@ void ali_opool_put(allot_pool *pool, void *object, const struct ali_site *site)
         put_missed(pool, object, site);
 }
 
+/* Whether each call would take the lock. */
+static bool is_locked(const allot_pool *pool)
+{
+    return (pool->own->flags & (ALLOT_POOL_SHARED | ALLOT_POOL_CACHED)) == ALLOT_POOL_SHARED;
+}
+
 allot_status allot_pool_get_bulk(allot_pool *pool, void **objects, size_t count)
 {
     const struct ali_site site = {"allot_pool_get_bulk", __builtin_return_address(0)};
+    size_t i = 0;
 
-    for (size_t i = 0; i < count; i++) {
+    while (i < count) {
+        if (is_locked(pool))
+            i += ali_opool_take_many(pool->own, objects + i, count - i, &site);
+        if (i == count)
+            break;
         objects[i] = get_one(pool, &site);
         if (objects[i] == NULL) {
             allot_pool_put_bulk(pool, objects, i);
             return -ENOMEM;
         }
+        i++;
     }
     return 0;
 }
@@ -246,6 +258,10 @@ void allot_pool_put_bulk(allot_pool *pool, void *const *objects, size_t count)
 {
     const struct ali_site site = {"allot_pool_put_bulk", __builtin_return_address(0)};
 
+    if (is_locked(pool)) {
+        ali_opool_give_many(pool->own, objects, count, &site);
+        return;
+    }
     for (size_t i = 0; i < count; i++)
         ali_opool_put(pool, objects[i], &site);
 }

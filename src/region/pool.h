@@ -208,6 +208,13 @@ void ali_opool_close_window(struct ali_opool *o);
 void *ali_opool_take(struct ali_opool *o, const struct ali_site *site);
 /* Puts an object, or reports what it is. No lock held. */
 void ali_opool_give(struct ali_opool *o, void *p, const struct ali_site *site);
+/* So many objects of a shared pool with the lock taken once; fewer when the next one needs memory,
+ * its constructor or an allocation of its own, as ali_opool_take gives it. No lock held. */
+size_t ali_opool_take_many(struct ali_opool *o, void **objects, size_t count,
+                           const struct ali_site *site);
+/* As ali_opool_give each, with the lock taken once as long as nobody is to be told. */
+void ali_opool_give_many(struct ali_opool *o, void *const *objects, size_t count,
+                         const struct ali_site *site);
 /* Fills the magazine as far as there are objects, and constructed ones where there is a
  * constructor; marks them CACHED. The lock is held. */
 void ali_opool_move_out(struct ali_opool *o, struct ali_magazine *m);

@@ -268,6 +268,44 @@ void *ali_opool_take(struct ali_opool *o, const struct ali_site *site)
     return t.object;
 }
 
+/* One that must be constructed first stays. */
+static bool take_ready(struct ali_opool *o, struct taken *t)
+{
+    if (!take_parked(o, t))
+        return false;
+    if (!t->is_raw || o->construct == NULL)
+        return true;
+    o->opened--;
+    ali_pool_chunk_count_free(o, t->chunk, 1);
+    return false;
+}
+
+size_t ali_opool_take_many(struct ali_opool *o, void **objects, size_t count,
+                           const struct ali_site *site)
+{
+    struct taken t;
+    uint32_t turn = 0;
+    size_t n = 0;
+
+    if (ali_unlikely(wants_alone(o)))
+        return 0;
+    ali_opool_enter(o);
+    ali_opool_fold(o);
+    while (n < count && turn == 0 && take_ready(o, &t)) {
+        turn = ali_sampler_due(&o->sampler, o->object_bytes);
+        ali_state_write(t.state,
+                        (uint8_t)(turn != 0 ? ALI_OBJECT_WATCHED + turn - 1 : ALI_OBJECT_LIVE));
+        objects[n++] = t.object;
+    }
+    ali_opool_leave(o);
+    for (size_t i = 0; i < n && o->has_checker; i++)
+        ali_os_allow(objects[i], o->object_bytes, o->construct != NULL);
+    if (turn != 0)
+        ali_seam_tell_allocated(turn, objects[n - 1], o->object_bytes, o->object_bytes,
+                                site->caller);
+    return n;
+}
+
 /* --- giving ------------------------------------------------------------------------------- */
 
 /* The inlined put goes to this chunk now. */
@@ -285,12 +323,16 @@ static void put_to(struct ali_opool *o, struct ali_pool_chunk *c)
     pool->chunk_states = c->states;
 }
 
-/* Of threads that put the same object, one succeeds. */
+/* Of threads that put the same object, one succeeds: where no state changes without the lock, which
+ * is held, there is no other. */
 static bool claim(const struct ali_opool *o, uint8_t *state, uint8_t *was)
 {
     *was = ali_state_read(state);
-    if (!(o->flags & ALLOT_POOL_SHARED))
+    if (!(o->flags & ALLOT_POOL_CACHED)) {
+        if (ali_likely(ali_object_is_live(*was)))
+            ali_state_write(state, ALI_OBJECT_HELD);
         return ali_object_is_live(*was);
+    }
     while (ali_object_is_live(*was))
         if (__atomic_compare_exchange_n(state, was, ALI_OBJECT_HELD, false, __ATOMIC_ACQ_REL,
                                         __ATOMIC_ACQUIRE))
@@ -298,40 +340,86 @@ static bool claim(const struct ali_opool *o, uint8_t *state, uint8_t *was)
     return false;
 }
 
-static void give_held(struct ali_opool *o, struct ali_pool_chunk *c, size_t i)
+/* What is to be done with a put that was looked at with the lock. */
+struct given {
+    struct ali_pool_chunk *chunk; /* NULL: p is in none */
+    size_t index;
+    uint8_t was;
+    bool is_good;
+};
+
+static void give_held(struct ali_opool *o, const struct given *g)
 {
+    ali_state_write(g->chunk->states + g->index, ALI_OBJECT_FREE);
+    g->chunk->hint = g->index;
+    ali_pool_chunk_count_free(o, g->chunk, 1);
+    put_to(o, g->chunk);
+}
+
+/* True: it is done. False: somebody is to be told, without the lock. The lock is held. */
+static bool give_locked(struct ali_opool *o, const void *p, struct given *g)
+{
+    *g = (struct given){.chunk = ali_pool_chunk_find(o, p)};
+    if (ali_unlikely(g->chunk == NULL))
+        return false;
+    g->is_good = ali_pool_chunk_index(o, g->chunk, p, &g->index) &&
+                 claim(o, g->chunk->states + g->index, &g->was);
+    if (ali_unlikely(!g->is_good || g->was != ALI_OBJECT_LIVE || o->has_checker))
+        return false;
+    give_held(o, g);
+    return true;
+}
+
+/* A chunk stays as long as an object in it is held. */
+static void give_told(struct ali_opool *o, void *p, const struct given *g,
+                      const struct ali_site *site)
+{
+    if (!g->is_good) {
+        if (g->chunk != NULL || !ali_alone_give(o, p, site->caller))
+            ali_opool_blame(o, p, site);
+        return;
+    }
+    if (g->was != ALI_OBJECT_LIVE)
+        ali_seam_tell_freed(g->was - ALI_OBJECT_WATCHED + 1U, p, o->object_bytes, site->caller);
+    if (o->has_checker)
+        ali_os_forbid(p, o->object_bytes);
     ali_opool_enter(o);
-    ali_state_write(c->states + i, ALI_OBJECT_FREE);
-    c->hint = i;
-    ali_pool_chunk_count_free(o, c, 1);
-    put_to(o, c);
+    give_held(o, g);
     ali_opool_leave(o);
 }
 
 void ali_opool_give(struct ali_opool *o, void *p, const struct ali_site *site)
 {
-    struct ali_pool_chunk *c;
-    uint8_t was;
-    size_t i;
+    struct given g;
+    bool is_done;
 
     ali_opool_enter(o);
     ali_opool_fold(o);
-    c = ali_pool_chunk_find(o, p);
-    ali_opool_leave(o); /* a chunk with a live object in it stays */
-    if (c == NULL) {
-        if (!ali_alone_give(o, p, site->caller))
-            ali_opool_blame(o, p, site);
-        return;
+    is_done = give_locked(o, p, &g);
+    ali_opool_leave(o);
+    if (!is_done)
+        give_told(o, p, &g, site);
+}
+
+void ali_opool_give_many(struct ali_opool *o, void *const *objects, size_t count,
+                         const struct ali_site *site)
+{
+    size_t i = 0;
+
+    while (i < count) {
+        struct given g;
+        bool is_done = true;
+
+        ali_opool_enter(o);
+        ali_opool_fold(o);
+        while (i < count && is_done) {
+            is_done = objects[i] == NULL || give_locked(o, objects[i], &g);
+            i++;
+        }
+        ali_opool_leave(o);
+        if (!is_done)
+            give_told(o, objects[i - 1], &g, site);
     }
-    if (!ali_pool_chunk_index(o, c, p, &i) || !claim(o, c->states + i, &was)) {
-        ali_opool_blame(o, p, site);
-        return;
-    }
-    if (was != ALI_OBJECT_LIVE)
-        ali_seam_tell_freed(was - ALI_OBJECT_WATCHED + 1U, p, o->object_bytes, site->caller);
-    if (o->has_checker)
-        ali_os_forbid(p, o->object_bytes);
-    give_held(o, c, i);
 }
 
 /* --- for caches --------------------------------------------------------------------------- */
@@ -340,12 +428,7 @@ void ali_opool_move_out(struct ali_opool *o, struct ali_magazine *m)
 {
     struct taken t;
 
-    while (m->count < ALLOT_POOL_MAGAZINE && take_parked(o, &t)) {
-        if (t.is_raw && o->construct != NULL) {
-            o->opened--;
-            ali_pool_chunk_count_free(o, t.chunk, 1);
-            break;
-        }
+    while (m->count < ALLOT_POOL_MAGAZINE && take_ready(o, &t)) {
         ali_state_write(t.state, ALI_OBJECT_CACHED);
         m->entries[m->count].object = t.object;
         m->entries[m->count].state = t.state;

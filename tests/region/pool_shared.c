@@ -314,6 +314,140 @@ static void put_when_threads_put_the_same_object_one_succeeds(void **state)
     }
 }
 
+/* --- memory ------------------------------------------------------------------------------- */
+
+/* Gets until the pool fails, or 400 times; what was got is put back. True: it never failed. */
+static bool get_many(bool in_bulk)
+{
+    enum { MOST = 400, PART = 50 };
+    void *p[MOST];
+    size_t count = 0;
+    bool good = true;
+
+    while (count < MOST && good) {
+        errno = 0;
+        if (in_bulk)
+            good = allot_pool_get_bulk(&pool, p + count, PART) == 0;
+        else
+            good = (p[count] = allot_pool_get(&pool)) != NULL;
+        if (good)
+            count += in_bulk ? PART : 1;
+    }
+    assert_true(good || errno == ENOMEM);
+    assert_true(good || allot_last_error().cause == ALLOT_CAUSE_INJECTED);
+    for (size_t i = 0; i < count; i++)
+        memset(p[i], 0x5a, sizeof(struct item));
+    assert_int_equal(stats_now().live_objects, count);
+    allot_pool_put_bulk(&pool, p, count);
+    assert_int_equal(stats_now().live_objects, 0);
+    return good;
+}
+
+static bool try_with_nth_failing(const struct allot_pool_options *options, size_t nth, bool stays)
+{
+    struct allot_pool_options o = *options;
+    bool good;
+
+    source = (struct source)SOURCE();
+    source.fail_at = nth;
+    source.fails_on = stays;
+    o.source = &source.base;
+    o.object_bytes = sizeof(struct item);
+    if (allot_pool_init(&pool, &o) != 0) {
+        assert_int_equal(allot_last_error().cause, ALLOT_CAUSE_INJECTED);
+        assert_true(source_is_empty(&source));
+        return false;
+    }
+    good = get_many(nth % 2 == 0) && get_many(nth % 2 != 0);
+    assert_int_equal(allot_pool_audit(&pool), 0);
+    source.fail_at = 0; /* there is memory again */
+    assert_true(get_many(true) && get_many(false));
+    stop();
+    return good;
+}
+
+static void get_when_the_nth_chunk_fails_leaves_a_good_pool(void **state)
+{
+    static const uint32_t flags[] = {ALLOT_POOL_SHARED, ALLOT_POOL_CACHED};
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct allot_pool_options o = {.flags = flags[i % 2], .chunk_objects = 60};
+        size_t nth = 1;
+
+        memset(&told, 0, sizeof told);
+        while (!try_with_nth_failing(&o, nth, i / 2 != 0))
+            nth++;
+        assert_in_range(nth, 8, 10); /* the pool, and 7 or 8 chunks */
+    }
+}
+
+static void *get_until_refused(void *arg)
+{
+    (void)arg;
+    for (int round = 0; round < 200; round++) {
+        void *p[40];
+
+        if (allot_pool_get_bulk(&pool, p, 40) != 0)
+            continue;
+        for (int i = 0; i < 40; i++)
+            atomic_store(&((struct item *)p[i])->owner, (uintptr_t)&p[i]);
+        for (int i = 0; i < 40; i++)
+            if (atomic_load(&((struct item *)p[i])->owner) != (uintptr_t)&p[i])
+                return unit_wrong("an object of two threads");
+        allot_pool_put_bulk(&pool, p, 40);
+    }
+    return NULL;
+}
+
+static void bulk_when_threads_run_out_of_memory_gives_each_object_once(void **state)
+{
+    static const uint32_t flags[] = {ALLOT_POOL_SHARED, ALLOT_POOL_CACHED};
+
+    (void)state;
+    for (size_t nth = 2; nth < 10; nth++) {
+        start(&(struct allot_pool_options){.flags = flags[nth % 2], .chunk_objects = 20});
+        source.fail_at = nth;
+        source.fails_on = true;
+        in_threads(get_until_refused, NULL);
+        assert_int_equal(stats_now().live_objects, 0);
+        stop();
+    }
+}
+
+static allot_status construct_item(void *object, void *arg)
+{
+    (void)arg;
+    ((struct item *)object)->words[0] = 77;
+    return 0;
+}
+
+static void bulk_when_objects_are_constructed_gives_constructed_ones(void **state)
+{
+    void *p[100];
+
+    (void)state;
+    start(&(struct allot_pool_options){
+        .flags = ALLOT_POOL_SHARED, .chunk_objects = 64, .construct = construct_item});
+    for (int round = 0; round < 3; round++) {
+        assert_int_equal(allot_pool_get_bulk(&pool, p, 100), 0);
+        for (int i = 0; i < 100; i++) {
+            assert_int_equal(((struct item *)p[i])->words[0], 77);
+            for (int j = 0; j < i; j++)
+                assert_ptr_not_equal(p[i], p[j]);
+        }
+        assert_int_equal(stats_now().live_objects, 100);
+        allot_pool_put_bulk(&pool, p, 50);
+        allot_pool_put_bulk(&pool, p, 100); /* half of them again, which is told of */
+        assert_int_equal(told.count, 50);
+        assert_int_equal(told.last.kind, ALLOT_MISUSE_DOUBLE_FREE);
+        assert_string_equal(told.last.call, "allot_pool_put_bulk");
+        told.count = 0;
+        assert_int_equal(stats_now().live_objects, 0);
+    }
+    stop();
+}
+
 /* --- fork --------------------------------------------------------------------------------- */
 
 static _Atomic(bool) ending;
@@ -387,6 +521,9 @@ int main(void)
         cmocka_unit_test(cached_when_a_thread_uses_many_pools_keeps_them_apart),
         cmocka_unit_test(put_when_wrong_is_reported_in_shared_pools_too),
         cmocka_unit_test(put_when_threads_put_the_same_object_one_succeeds),
+        cmocka_unit_test(get_when_the_nth_chunk_fails_leaves_a_good_pool),
+        cmocka_unit_test(bulk_when_threads_run_out_of_memory_gives_each_object_once),
+        cmocka_unit_test(bulk_when_objects_are_constructed_gives_constructed_ones),
         /* gcc's ThreadSanitizer ends a child of a threaded program */
         cmocka_unit_test(fork_when_threads_churn_leaves_the_child_a_good_pool),
     };
