@@ -179,11 +179,9 @@ void allot_pool_release(allot_pool *pool)
 
 void *ali_opool_get(allot_pool *pool, const struct ali_site *site)
 {
-    void *object;
+    void *object = pool->own->flags & ALLOT_POOL_CACHED ? ali_cache_get(pool->own) : NULL;
 
-    if ((pool->own->flags & ALLOT_POOL_CACHED) && ali_cache_get(pool->own, &object))
-        return object;
-    return ali_opool_take(pool->own, site);
+    return object != NULL ? object : ali_opool_take(pool->own, site);
 }
 
 /* Without what the inlined path would do. */
@@ -196,18 +194,35 @@ static void put_missed(allot_pool *pool, void *object, const struct ali_site *si
     ali_opool_give(pool->own, object, site);
 }
 
+ALI_NOINLINE static void *take(struct ali_opool *o, const void *caller)
+{
+    const struct ali_site site = {"allot_pool_get", caller};
+
+    return ali_opool_take(o, &site);
+}
+
+ALI_NOINLINE static void give(struct ali_opool *o, void *object, const void *caller)
+{
+    const struct ali_site site = {"allot_pool_put", caller};
+
+    ali_opool_give(o, object, &site);
+}
+
+/* What a cache serves needs no site. */
 void *allot_pool_get_slow(allot_pool *pool)
 {
-    const struct ali_site site = {"allot_pool_get", __builtin_return_address(0)};
+    void *object = pool->own->flags & ALLOT_POOL_CACHED ? ali_cache_get(pool->own) : NULL;
 
-    return ali_opool_get(pool, &site);
+    return object != NULL ? object : take(pool->own, __builtin_return_address(0));
 }
 
 void allot_pool_put_slow(allot_pool *pool, void *object)
 {
-    const struct ali_site site = {"allot_pool_put", __builtin_return_address(0)};
-
-    put_missed(pool, object, &site);
+    if (object == NULL)
+        return;
+    if ((pool->own->flags & ALLOT_POOL_CACHED) && ali_cache_put(pool->own, object))
+        return;
+    give(pool->own, object, __builtin_return_address(0));
 }
 
 /* What the inlined path would hit, or the slow path. */

@@ -107,6 +107,8 @@ struct ali_opool {
     size_t reserved_bytes;
     _Atomic(size_t) failures;
     struct ali_pool_chunk *hints[ALI_POOL_CHUNK_HINTS]; /* by address: where to look first */
+    uint32_t hint_shift; /* grows with the pool, so that small chunks next to each other have some,
+                          * and large ones not all */
     struct ali_areas alone; /* objects that are allocations of their own */
     struct ali_sampler sampler;
 
@@ -176,7 +178,7 @@ ALI_INLINE bool ali_pool_chunk_index(const struct ali_opool *o, const struct ali
 
 ALI_INLINE struct ali_pool_chunk **ali_pool_chunk_hint(struct ali_opool *o, const void *p)
 {
-    return &o->hints[((uintptr_t)p >> 18) % ALI_POOL_CHUNK_HINTS];
+    return &o->hints[((uintptr_t)p >> o->hint_shift) % ALI_POOL_CHUNK_HINTS];
 }
 
 /* --- pool_chunk.c: chunks. The lock is held, unless told otherwise. */
@@ -234,7 +236,8 @@ void ali_alone_end_all(struct ali_opool *o, const void *caller);
 
 /* --- pool_cache.c: what a thread keeps */
 
-bool ali_cache_get(struct ali_opool *o, void **object);
+/* NULL: the pool itself must look. */
+void *ali_cache_get(struct ali_opool *o);
 /* True: it is cached now. False: the pool itself must look. */
 bool ali_cache_put(struct ali_opool *o, void *object);
 /* The calling thread's objects, and the full magazines, back to the pool; how many. */

@@ -184,11 +184,19 @@ static struct ali_cache *search_mine(const struct ali_opool *o)
     return NULL;
 }
 
-static struct ali_cache *cache_of(struct ali_opool *o)
+/* NULL: not in its slot. */
+ALI_INLINE struct ali_cache *cache_in_slot(const struct ali_opool *o)
 {
     struct ali_cache *c = mine.slots[o->id % SLOTS];
 
-    if (ali_likely(c != NULL && atomic_load_explicit(&c->pool_id, memory_order_relaxed) == o->id))
+    return c != NULL && atomic_load_explicit(&c->pool_id, memory_order_relaxed) == o->id ? c : NULL;
+}
+
+static struct ali_cache *cache_of(struct ali_opool *o)
+{
+    struct ali_cache *c = cache_in_slot(o);
+
+    if (c != NULL)
         return c;
     c = search_mine(o);
     if (c == NULL)
@@ -233,26 +241,40 @@ static bool refill_cache(struct ali_opool *o, struct ali_cache *c)
     return c->loaded->count != 0;
 }
 
-bool ali_cache_get(struct ali_opool *o, void **object)
+ALI_INLINE void *pop(struct ali_cache *c)
+{
+    struct ali_magazine *m = c->loaded;
+
+    m->count--;
+    ali_state_write(m->entries[m->count].state, ALI_OBJECT_LIVE);
+    atomic_store_explicit(&c->gets, atomic_load_explicit(&c->gets, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+    return m->entries[m->count].object;
+}
+
+ALI_NOINLINE static void *get_missed(struct ali_opool *o)
 {
     struct ali_cache *c = cache_of(o);
-    struct ali_magazine *m;
 
     if (c == NULL || !may_cache(o))
-        return false;
+        return NULL;
     if (c->loaded->count == 0) {
         if (c->previous->count != 0)
             swap_magazines(c);
         else if (!refill_cache(o, c))
-            return false;
+            return NULL;
     }
-    m = c->loaded;
-    m->count--;
-    *object = m->entries[m->count].object;
-    ali_state_write(m->entries[m->count].state, ALI_OBJECT_LIVE);
-    atomic_store_explicit(&c->gets, atomic_load_explicit(&c->gets, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
-    return true;
+    return pop(c);
+}
+
+/* Calls nothing on the way that hits, and so saves no registers; as in put. */
+void *ali_cache_get(struct ali_opool *o)
+{
+    struct ali_cache *c = cache_in_slot(o);
+
+    if (ali_likely(c != NULL && may_cache(o) && c->loaded->count != 0))
+        return pop(c);
+    return get_missed(o);
 }
 
 /* --- put ---------------------------------------------------------------------------------- */
@@ -269,11 +291,16 @@ static bool learn_chunk(struct ali_opool *o, const void *p, struct known_chunk *
     return c != NULL;
 }
 
+ALI_INLINE struct known_chunk *known_at(struct ali_cache *c, const void *p)
+{
+    return &c->chunks[((uintptr_t)p >> CHUNK_SHIFT) % CHUNKS];
+}
+
 /* The state byte of the object at p, NULL when there is none at p. An entry that has become wrong
  * is never used: who has an object of memory that became a chunk again has seen `trims` change. */
 static uint8_t *find_state(struct ali_opool *o, struct ali_cache *c, const void *p)
 {
-    struct known_chunk *known = &c->chunks[((uintptr_t)p >> CHUNK_SHIFT) % CHUNKS];
+    struct known_chunk *known = known_at(c, p);
     uint32_t trims = atomic_load_explicit(&o->trims, memory_order_acquire);
     unsigned __int128 product;
 
@@ -307,18 +334,30 @@ static void make_room(struct ali_opool *o, struct ali_cache *c)
     c->loaded = empty;
 }
 
-bool ali_cache_put(struct ali_opool *o, void *object)
+static bool claim(uint8_t *state)
+{
+    uint8_t live = ALI_OBJECT_LIVE;
+
+    return __atomic_compare_exchange_n(state, &live, ALI_OBJECT_CACHED, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_RELAXED);
+}
+
+ALI_INLINE void push(struct ali_magazine *m, void *object, uint8_t *state)
+{
+    m->entries[m->count].object = object;
+    m->entries[m->count].state = state;
+    m->count++;
+}
+
+ALI_NOINLINE static bool put_missed(struct ali_opool *o, void *object)
 {
     struct ali_cache *c = cache_of(o);
-    uint8_t live = ALI_OBJECT_LIVE;
     uint8_t *state;
-    struct ali_magazine *m;
 
     if (c == NULL || !may_cache(o))
         return false;
     state = find_state(o, c, object);
-    if (state == NULL || !__atomic_compare_exchange_n(state, &live, ALI_OBJECT_CACHED, false,
-                                                      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+    if (state == NULL || !claim(state))
         return false;
     if (c->loaded->count == ALLOT_POOL_MAGAZINE) {
         if (c->previous->count == 0)
@@ -326,10 +365,29 @@ bool ali_cache_put(struct ali_opool *o, void *object)
         else
             make_room(o, c);
     }
-    m = c->loaded;
-    m->entries[m->count].object = object;
-    m->entries[m->count].state = state;
-    m->count++;
+    push(c->loaded, object, state);
+    return true;
+}
+
+bool ali_cache_put(struct ali_opool *o, void *object)
+{
+    struct ali_cache *c = cache_in_slot(o);
+    const struct known_chunk *known;
+    unsigned __int128 product;
+    uint8_t *state;
+
+    if (ali_unlikely(c == NULL || !may_cache(o) || c->loaded->count == ALLOT_POOL_MAGAZINE ||
+                     c->trims != atomic_load_explicit(&o->trims, memory_order_acquire)))
+        return put_missed(o, object);
+    known = known_at(c, object);
+    product = (unsigned __int128)((uintptr_t)object - known->start) * o->reciprocal;
+    if (ali_unlikely((uintptr_t)object - known->start >= known->bytes ||
+                     (uint64_t)product >= o->reciprocal))
+        return put_missed(o, object);
+    state = known->states + (size_t)(product >> 64);
+    if (!claim(state))
+        return false;
+    push(c->loaded, object, state);
     return true;
 }
 

@@ -8,6 +8,7 @@ enum {
     CHUNK_BYTES_MAX = 1 << 20, /* of chunks that double */
     CHUNK_OBJECTS_MIN = 8,     /* of large objects, which pass both */
     CHUNK_ALIGN = ALI_LINE_BYTES,
+    HINT_SHIFT_MIN = 13, /* the first chunk */
 };
 
 /* --- layout ------------------------------------------------------------------------------- */
@@ -118,6 +119,8 @@ void ali_pool_chunk_count_free(struct ali_opool *o, struct ali_pool_chunk *c, pt
     c->free += (size_t)count;
     o->free_objects += (size_t)count;
     ali_require(c->free <= c->count);
+    if (ali_likely(count >= 0 && c->list == ALI_POOL_CHUNK_RICH))
+        return;
     list = list_of(c);
     if (ali_likely(list == c->list))
         return;
@@ -159,6 +162,13 @@ void ali_pool_chunk_detach(struct ali_opool *o, struct ali_pool_chunk *c)
     o->pool->chunk_bytes = 0;
 }
 
+static void set_hint_shift(struct ali_opool *o)
+{
+    size_t share = o->objects * o->stride_bytes / ALI_POOL_CHUNK_HINTS;
+
+    o->hint_shift = (uint32_t)ali_max((size_t)ali_high_bit(share | 1), (size_t)HINT_SHIFT_MIN);
+}
+
 void ali_pool_chunk_add(struct ali_opool *o, struct ali_pool_chunk *c)
 {
     size_t count = c->count;
@@ -166,6 +176,7 @@ void ali_pool_chunk_add(struct ali_opool *o, struct ali_pool_chunk *c)
     ali_areas_add(&o->chunks, &c->area);
     o->objects += count;
     o->reserved_bytes += c->memory_bytes;
+    set_hint_shift(o);
     c->free = 0;
     ali_pool_chunk_count_free(o, c, (ptrdiff_t)count);
 }
