@@ -119,8 +119,6 @@ void ali_pool_chunk_count_free(struct ali_opool *o, struct ali_pool_chunk *c, pt
     c->free += (size_t)count;
     o->free_objects += (size_t)count;
     ali_require(c->free <= c->count);
-    if (ali_likely(count >= 0 && c->list == ALI_POOL_CHUNK_RICH))
-        return;
     list = list_of(c);
     if (ali_likely(list == c->list))
         return;
@@ -166,7 +164,7 @@ static void set_hint_shift(struct ali_opool *o)
 {
     size_t share = o->objects * o->stride_bytes / ALI_POOL_CHUNK_HINTS;
 
-    o->hint_shift = (uint32_t)ali_max((size_t)ali_high_bit(share | 1), (size_t)HINT_SHIFT_MIN);
+    o->hint_shift = (uint32_t)ali_max((size_t)ali_high_bit(share | 1) + 1, (size_t)HINT_SHIFT_MIN);
 }
 
 void ali_pool_chunk_add(struct ali_opool *o, struct ali_pool_chunk *c)

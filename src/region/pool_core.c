@@ -359,7 +359,8 @@ static void give_held(struct ali_opool *o, const struct given *g)
 /* True: it is done. False: somebody is to be told, without the lock. The lock is held. */
 static bool give_locked(struct ali_opool *o, const void *p, struct given *g)
 {
-    *g = (struct given){.chunk = ali_pool_chunk_find(o, p)};
+    g->chunk = ali_pool_chunk_find(o, p);
+    g->is_good = false;
     if (ali_unlikely(g->chunk == NULL))
         return false;
     g->is_good = ali_pool_chunk_index(o, g->chunk, p, &g->index) &&
