@@ -107,8 +107,6 @@ struct ali_opool {
     size_t reserved_bytes;
     _Atomic(size_t) failures;
     struct ali_pool_chunk *hints[ALI_POOL_CHUNK_HINTS]; /* by address: where to look first */
-    uint32_t hint_shift; /* grows with the pool, so that small chunks next to each other have some,
-                          * and large ones not all */
     struct ali_areas alone; /* objects that are allocations of their own */
     struct ali_sampler sampler;
 
@@ -178,7 +176,7 @@ ALI_INLINE bool ali_pool_chunk_index(const struct ali_opool *o, const struct ali
 
 ALI_INLINE struct ali_pool_chunk **ali_pool_chunk_hint(struct ali_opool *o, const void *p)
 {
-    return &o->hints[((uintptr_t)p >> o->hint_shift) % ALI_POOL_CHUNK_HINTS];
+    return &o->hints[((uintptr_t)p >> 18) % ALI_POOL_CHUNK_HINTS];
 }
 
 /* --- pool_chunk.c: chunks. The lock is held, unless told otherwise. */

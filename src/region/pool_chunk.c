@@ -8,7 +8,6 @@ enum {
     CHUNK_BYTES_MAX = 1 << 20, /* of chunks that double */
     CHUNK_OBJECTS_MIN = 8,     /* of large objects, which pass both */
     CHUNK_ALIGN = ALI_LINE_BYTES,
-    HINT_SHIFT_MIN = 13, /* the first chunk */
 };
 
 /* --- layout ------------------------------------------------------------------------------- */
@@ -160,13 +159,6 @@ void ali_pool_chunk_detach(struct ali_opool *o, struct ali_pool_chunk *c)
     o->pool->chunk_bytes = 0;
 }
 
-static void set_hint_shift(struct ali_opool *o)
-{
-    size_t share = o->objects * o->stride_bytes / ALI_POOL_CHUNK_HINTS;
-
-    o->hint_shift = (uint32_t)ali_max((size_t)ali_high_bit(share | 1) + 1, (size_t)HINT_SHIFT_MIN);
-}
-
 void ali_pool_chunk_add(struct ali_opool *o, struct ali_pool_chunk *c)
 {
     size_t count = c->count;
@@ -174,7 +166,6 @@ void ali_pool_chunk_add(struct ali_opool *o, struct ali_pool_chunk *c)
     ali_areas_add(&o->chunks, &c->area);
     o->objects += count;
     o->reserved_bytes += c->memory_bytes;
-    set_hint_shift(o);
     c->free = 0;
     ali_pool_chunk_count_free(o, c, (ptrdiff_t)count);
 }

@@ -309,7 +309,7 @@ size_t ali_opool_take_many(struct ali_opool *o, void **objects, size_t count,
 /* --- giving ------------------------------------------------------------------------------- */
 
 /* The inlined put goes to this chunk now. */
-static void put_to(struct ali_opool *o, struct ali_pool_chunk *c)
+ALI_INLINE void put_to(struct ali_opool *o, struct ali_pool_chunk *c)
 {
     allot_pool *pool = o->pool;
 
@@ -325,11 +325,13 @@ static void put_to(struct ali_opool *o, struct ali_pool_chunk *c)
 
 /* Of threads that put the same object, one succeeds: where no state changes without the lock, which
  * is held, there is no other. */
-static bool claim(const struct ali_opool *o, uint8_t *state, uint8_t *was)
+ALI_INLINE bool claim(const struct ali_opool *o, uint8_t *state, uint8_t *was)
 {
     *was = ali_state_read(state);
-    if (!(o->flags & ALLOT_POOL_CACHED)) {
-        if (ali_likely(ali_object_is_live(*was)))
+    if (ali_likely(!(o->flags & ALLOT_POOL_CACHED))) {
+        if (ali_likely(*was == ALI_OBJECT_LIVE && !o->has_checker))
+            return true; /* who holds the lock makes it free next */
+        if (ali_object_is_live(*was))
             ali_state_write(state, ALI_OBJECT_HELD);
         return ali_object_is_live(*was);
     }
@@ -348,7 +350,7 @@ struct given {
     bool is_good;
 };
 
-static void give_held(struct ali_opool *o, const struct given *g)
+ALI_INLINE void give_held(struct ali_opool *o, const struct given *g)
 {
     ali_state_write(g->chunk->states + g->index, ALI_OBJECT_FREE);
     g->chunk->hint = g->index;
@@ -357,7 +359,7 @@ static void give_held(struct ali_opool *o, const struct given *g)
 }
 
 /* True: it is done. False: somebody is to be told, without the lock. The lock is held. */
-static bool give_locked(struct ali_opool *o, const void *p, struct given *g)
+ALI_INLINE bool give_locked(struct ali_opool *o, const void *p, struct given *g)
 {
     g->chunk = ali_pool_chunk_find(o, p);
     g->is_good = false;
@@ -372,8 +374,8 @@ static bool give_locked(struct ali_opool *o, const void *p, struct given *g)
 }
 
 /* A chunk stays as long as an object in it is held. */
-static void give_told(struct ali_opool *o, void *p, const struct given *g,
-                      const struct ali_site *site)
+ALI_NOINLINE static void give_told(struct ali_opool *o, void *p, const struct given *g,
+                                   const struct ali_site *site)
 {
     if (!g->is_good) {
         if (g->chunk != NULL || !ali_alone_give(o, p, site->caller))
