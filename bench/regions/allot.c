@@ -7,7 +7,7 @@
 
 #define REGION allot_arena
 #define HAS_MARKS 1
-#define REGION_MARK struct allot_arena_mark
+#define REGION_MARK allot_arena_mark
 
 static allot_arena arena;
 
@@ -38,12 +38,12 @@ static void region_reset(allot_arena *a)
     (void)allot_arena_reset(a, ALLOT_KEEP_ALL);
 }
 
-static struct allot_arena_mark region_mark(allot_arena *a)
+static allot_arena_mark region_mark(allot_arena *a)
 {
-    return allot_arena_mark(a);
+    return allot_arena_mark_get(a);
 }
 
-static void region_rewind(allot_arena *a, struct allot_arena_mark mark)
+static void region_rewind(allot_arena *a, allot_arena_mark mark)
 {
     (void)allot_arena_rewind(a, &mark);
 }

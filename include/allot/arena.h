@@ -144,7 +144,7 @@ ALLOT_API void allot_arena_release(allot_arena *arena);
 ALLOT_API allot_status allot_arena_reset(allot_arena *arena, size_t keep_bytes);
 
 /* A place to come back to. */
-struct allot_arena_mark {
+typedef struct allot_arena_mark {
     const allot_arena *arena;
     struct allot_arena_chunk *chunk;
     struct allot_arena_due *due;
@@ -152,7 +152,7 @@ struct allot_arena_mark {
     size_t packed; /* bytes at the other end */
     size_t position;
     uint64_t epoch;
-};
+} allot_arena_mark;
 
 /* The state of the arena now. Objects that are older than a mark are no longer resized in place.
  *
@@ -161,7 +161,7 @@ struct allot_arena_mark {
  * Threads: the caller owns the arena.   Signals: not safe.
  * Failure: none.
  * Cost:    O(1). */
-ALLOT_API ALLOT_MUST_USE struct allot_arena_mark allot_arena_mark(allot_arena *arena);
+ALLOT_API ALLOT_MUST_USE allot_arena_mark allot_arena_mark_get(allot_arena *arena);
 
 /* Frees what was allocated since the mark, running cleanups in reverse order. The mark stays valid.
  *
@@ -171,7 +171,7 @@ ALLOT_API ALLOT_MUST_USE struct allot_arena_mark allot_arena_mark(allot_arena *a
  * Failure: as told. Where more than ALLOT_ARENA_STEPS rewinds are to be remembered and the source
  *          has no memory for them, a mark that might be stale counts as stale.
  * Cost:    O(1 + chunks and marks dropped + cleanups run). */
-ALLOT_API allot_status allot_arena_rewind(allot_arena *arena, const struct allot_arena_mark *mark);
+ALLOT_API allot_status allot_arena_rewind(allot_arena *arena, const allot_arena_mark *mark);
 
 /* Gives chunks that are kept but not in use back to the source.
  *

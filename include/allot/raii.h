@@ -158,7 +158,7 @@ static inline void allot_raii_heap_destroy(allot_heap **heap)
 
 struct allot_raii_rewind {
     allot_arena *arena;
-    struct allot_arena_mark mark;
+    allot_arena_mark mark;
 };
 
 /* For ALLOT_REWIND: the arena and where it is now.
@@ -171,7 +171,7 @@ static inline struct allot_raii_rewind allot_raii_mark(allot_arena *arena)
     struct allot_raii_rewind scope;
 
     scope.arena = arena;
-    scope.mark = allot_arena_mark(arena);
+    scope.mark = allot_arena_mark_get(arena);
     return scope;
 }
 

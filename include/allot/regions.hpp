@@ -3,15 +3,11 @@
 #ifndef ALLOT_REGIONS_HPP
 #define ALLOT_REGIONS_HPP
 
-// To g++ a function that is named like a struct, as in C, shadows the constructor of that.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wshadow"
 #include <allot/arena.h>
-#include <allot/scratch.h>
-#pragma GCC diagnostic pop
 #include <allot/heap.h>
 #include <allot/memory.hpp>
 #include <allot/pool.h>
+#include <allot/scratch.h>
 #include <allot/stack.h>
 
 namespace allot
@@ -192,11 +188,11 @@ class arena
         return get() == nullptr ? empty_status : allot_arena_reset(get(), keep_bytes);
     }
     // Require: not empty.
-    [[nodiscard]] struct allot_arena_mark mark() noexcept
+    [[nodiscard]] allot_arena_mark mark() noexcept
     {
-        return allot_arena_mark(get());
+        return allot_arena_mark_get(get());
     }
-    allot_status rewind(const struct allot_arena_mark &mark) noexcept
+    allot_status rewind(const allot_arena_mark &mark) noexcept
     {
         return get() == nullptr ? empty_status : allot_arena_rewind(get(), &mark);
     }
@@ -262,7 +258,7 @@ class [[nodiscard]] arena::scope
     explicit scope(allot_arena *a) noexcept : arena_(a)
     {
         if (arena_ != nullptr)
-            mark_ = allot_arena_mark(arena_);
+            mark_ = allot_arena_mark_get(arena_);
     }
     scope(const scope &) = delete;
     scope &operator=(const scope &) = delete;
@@ -274,7 +270,7 @@ class [[nodiscard]] arena::scope
 
   private:
     allot_arena *arena_;
-    struct allot_arena_mark mark_ = {};
+    allot_arena_mark mark_ = {};
 };
 
 // An arena of the thread for the scope, not `result`, in which what outlives the scope is put.

@@ -31,7 +31,7 @@ struct allot_scratch_before {
 
 struct allot_scratch {
     allot_arena *arena; /* NULL: there was no memory for one */
-    struct allot_arena_mark mark;
+    allot_arena_mark mark;
     struct allot_scratch_before before;
 };
 

@@ -34,12 +34,12 @@ static allot_arena *make_child(allot_arena *parent, const struct allot_arena_opt
 
 allot_arena *allot_arena_child(allot_arena *parent, const struct allot_arena_options *options)
 {
-    struct allot_arena_mark mark;
+    allot_arena_mark mark;
     allot_arena *child;
 
     if (!ali_arena_ready(parent, "allot_arena_child", __builtin_return_address(0)))
         return NULL;
-    mark = allot_arena_mark(parent);
+    mark = allot_arena_mark_get(parent);
     child = make_child(parent, options);
     /* of a fused arena the attempt is lost */
     if (child == NULL && !ali_arena_is_fused(parent))

@@ -60,7 +60,7 @@ void ali_mark_release(allot_arena *a)
     a->more_steps = NULL;
 }
 
-static bool is_stale(allot_arena *a, const struct allot_arena_mark *mark)
+static bool is_stale(allot_arena *a, const allot_arena_mark *mark)
 {
     const struct allot_arena_step *steps = steps_of(a);
     uint32_t i = a->step_count;
@@ -73,7 +73,7 @@ static bool is_stale(allot_arena *a, const struct allot_arena_mark *mark)
 }
 
 /* Everything above the mark has become stale. */
-static void note_rewind(allot_arena *a, const struct allot_arena_mark *mark)
+static void note_rewind(allot_arena *a, const allot_arena_mark *mark)
 {
     if (a->marked <= mark->position)
         return;
@@ -86,9 +86,9 @@ static void note_rewind(allot_arena *a, const struct allot_arena_mark *mark)
     a->marked_at = mark->at;
 }
 
-struct allot_arena_mark allot_arena_mark(allot_arena *arena)
+allot_arena_mark allot_arena_mark_get(allot_arena *arena)
 {
-    struct allot_arena_mark mark = {
+    allot_arena_mark mark = {
         .arena = arena,
         .chunk = arena->chunk,
         .due = arena->due,
@@ -105,7 +105,7 @@ struct allot_arena_mark allot_arena_mark(allot_arena *arena)
     return mark;
 }
 
-void ali_mark_undo(allot_arena *a, const struct allot_arena_mark *mark,
+void ali_mark_undo(allot_arena *a, const allot_arena_mark *mark,
                    const struct allot_scratch_before *before)
 {
     if (a->mark_count != before->mark_count + 1 || a->marked != mark->position)
@@ -116,7 +116,7 @@ void ali_mark_undo(allot_arena *a, const struct allot_arena_mark *mark,
     a->marked_at = before->marked_at;
 }
 
-static const char *fault_of(allot_arena *a, const struct allot_arena_mark *mark)
+static const char *fault_of(allot_arena *a, const allot_arena_mark *mark)
 {
     if (mark->arena != a)
         return "the mark is of another arena";
@@ -125,7 +125,7 @@ static const char *fault_of(allot_arena *a, const struct allot_arena_mark *mark)
     return NULL;
 }
 
-allot_status allot_arena_rewind(allot_arena *arena, const struct allot_arena_mark *mark)
+allot_status allot_arena_rewind(allot_arena *arena, const allot_arena_mark *mark)
 {
     const void *caller = __builtin_return_address(0);
     const char *fault = NULL;

@@ -210,7 +210,7 @@ ALI_INLINE void ali_mark_forget_all(allot_arena *a)
 
 void ali_mark_release(allot_arena *a);
 /* Ends a scope: its mark is as if it had not been taken, if no other was since. */
-void ali_mark_undo(allot_arena *a, const struct allot_arena_mark *mark,
+void ali_mark_undo(allot_arena *a, const allot_arena_mark *mark,
                    const struct allot_scratch_before *before);
 
 /* --- watch.c: observers and checkers ------------------------------------------------------- */

@@ -104,7 +104,7 @@ struct allot_scratch allot_scratch_begin(allot_arena *const *conflicts, size_t c
         return scratch;
     scratch.before =
         (struct allot_scratch_before){a->mark_count, a->marked, a->marked_chunk, a->marked_at};
-    scratch.mark = allot_arena_mark(scratch.arena);
+    scratch.mark = allot_arena_mark_get(scratch.arena);
     return scratch;
 }
 

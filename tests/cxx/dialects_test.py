@@ -9,7 +9,8 @@ import tempfile
 
 SOURCE = os.environ["ALLOT_SOURCE_DIR"]
 LIBRARY = os.path.join(os.environ["ALLOT_BUILD_DIR"], "liballot.a")
-WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow",
+            "-Werror"]
 DIALECTS = [
     ("g++", ["-std=c++17", "-O2"]),
     ("g++", ["-std=c++20", "-O0"]),

@@ -91,7 +91,7 @@ static void push_aligned_aligns_the_address(void **state)
 static void push_zero_reads_zero_wherever_it_lies(void **state)
 {
     allot_arena a = make(NULL);
-    struct allot_arena_mark mark = allot_arena_mark(&a);
+    allot_arena_mark mark = allot_arena_mark_get(&a);
 
     (void)state;
     for (int round = 0; round < 4; round++) {
@@ -109,7 +109,7 @@ static void push_zero_reads_zero_wherever_it_lies(void **state)
             assert_int_equal(allot_arena_reset(&a, ALLOT_KEEP_ALL), 0);
         else
             assert_int_equal(allot_arena_rewind(&a, &mark), 0);
-        mark = allot_arena_mark(&a);
+        mark = allot_arena_mark_get(&a);
     }
     end(&a);
 }
@@ -323,12 +323,12 @@ static void reserved_arena_rewinds_over_strings(void **state)
 {
     struct allot_arena_options o = {.reserve_bytes = 64 * ALI_MIB};
     allot_arena a = make(&o);
-    struct allot_arena_mark marks[20];
+    allot_arena_mark marks[20];
     char *texts[20];
 
     (void)state;
     for (int i = 0; i < 20; i++) {
-        marks[i] = allot_arena_mark(&a);
+        marks[i] = allot_arena_mark_get(&a);
         texts[i] = allot_arena_printf(&a, "string %d", i);
         memset(allot_arena_push(&a, 100000), i, 100000);
     }
@@ -354,7 +354,7 @@ static void rewind_brings_the_same_place_back(void **state)
     (void)state;
     (void)!allot_arena_push(&a, 100);
     for (int i = 0; i < 100; i++) {
-        struct allot_arena_mark mark = allot_arena_mark(&a);
+        allot_arena_mark mark = allot_arena_mark_get(&a);
 
         p = allot_arena_push(&a, 100);
         for (int k = 0; k < i; k++)
@@ -370,34 +370,34 @@ static void rewind_brings_the_same_place_back(void **state)
 static void stale_marks_are_refused_and_reported(void **state)
 {
     allot_arena a = make(NULL), b = make(NULL);
-    struct allot_arena_mark outer, inner, other, deep[50];
+    allot_arena_mark outer, inner, other, deep[50];
 
     (void)state;
     allot_set_misuse_handler(note_misuse, NULL);
     misuses = 0;
     (void)!allot_arena_push(&a, 16);
-    outer = allot_arena_mark(&a);
+    outer = allot_arena_mark_get(&a);
     (void)!allot_arena_push(&a, 16);
-    inner = allot_arena_mark(&a);
+    inner = allot_arena_mark_get(&a);
     assert_int_equal(allot_arena_rewind(&a, &inner), 0);
     assert_int_equal(allot_arena_rewind(&a, &outer), 0);
     (void)!allot_arena_push(&a, 1600);
     assert_int_equal(allot_arena_rewind(&a, &inner), -EINVAL);
     assert_int_equal(misuses, 1);
     assert_int_equal(last_misuse, ALLOT_MISUSE_STALE_MARK);
-    other = allot_arena_mark(&a);
+    other = allot_arena_mark_get(&a);
     assert_int_equal(allot_arena_rewind(&b, &other), -EINVAL);
     assert_int_equal(misuses, 2);
     assert_int_equal(allot_arena_rewind(&a, &other), 0);
     assert_int_equal(allot_arena_rewind(&a, &outer), 0);
     /* many that were forgotten, each at its own place */
     for (int i = 0; i < 50; i++) {
-        struct allot_arena_mark here;
+        allot_arena_mark here;
 
         (void)!allot_arena_push(&a, 32);
-        here = allot_arena_mark(&a);
+        here = allot_arena_mark_get(&a);
         (void)!allot_arena_push(&a, 32);
-        deep[i] = allot_arena_mark(&a);
+        deep[i] = allot_arena_mark_get(&a);
         assert_int_equal(allot_arena_rewind(&a, &here), 0);
         (void)!allot_arena_push(&a, 64);
     }
@@ -417,7 +417,7 @@ static void stale_marks_are_refused_and_reported(void **state)
 static void last_object_grows_and_shrinks_in_place(void **state)
 {
     allot_arena a = make(NULL);
-    struct allot_arena_mark mark;
+    allot_arena_mark mark;
     char *p = allot_arena_push(&a, 10), *q;
 
     (void)state;
@@ -432,7 +432,7 @@ static void last_object_grows_and_shrinks_in_place(void **state)
     assert_false(allot_arena_resize_last(&a, p, 20, 30));
     assert_false(allot_arena_resize_last(&a, q, 10, SIZE_MAX - 5));
     assert_false(allot_arena_resize_last(&a, q, 10, ALI_MIB));
-    mark = allot_arena_mark(&a);
+    mark = allot_arena_mark_get(&a);
     assert_false(allot_arena_resize_last(&a, q, 10, 100));
     (void)mark;
     end(&a);

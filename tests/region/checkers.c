@@ -9,11 +9,11 @@ static volatile char sink;
 
 static int use(allot_arena *a, const char *how)
 {
-    struct allot_arena_mark mark;
+    allot_arena_mark mark;
     char *before = allot_arena_push(a, 24), *p, *s;
 
     memset(before, 1, 24);
-    mark = allot_arena_mark(a);
+    mark = allot_arena_mark_get(a);
     p = allot_arena_push(a, 24);
     s = allot_arena_strdup(a, "text");
     memset(p, 2, 24);

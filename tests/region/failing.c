@@ -48,7 +48,7 @@ static void exercise(const struct allot_arena_options *options)
 {
     struct held held[OBJECTS];
     size_t count = 0, kept;
-    struct allot_arena_mark mark;
+    allot_arena_mark mark;
     unsigned registered = 0;
     allot_arena a, b, *child;
     char *text;
@@ -61,7 +61,7 @@ static void exercise(const struct allot_arena_options *options)
         hold(held, &count, allot_arena_push_bytes(&a, i + 1), i + 1);
         registered += allot_arena_cleanup(&a, count_cleanup, NULL) == 0;
     }
-    mark = allot_arena_mark(&a);
+    mark = allot_arena_mark_get(&a);
     kept = count;
     hold(held, &count, allot_arena_push_aligned(&a, 3000, 4096), 3000);
     hold(held, &count, allot_arena_push(&a, 70000), 70000);

@@ -35,7 +35,7 @@ static void memory_lives_until_the_last_is_released(void **state)
 static void fused_arenas_are_not_emptied(void **state)
 {
     allot_arena a = make(NULL), b = make(NULL);
-    struct allot_arena_mark mark = allot_arena_mark(&a);
+    allot_arena_mark mark = allot_arena_mark_get(&a);
 
     (void)state;
     assert_int_equal(allot_arena_fuse(&a, &b), 0);

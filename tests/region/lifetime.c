@@ -17,13 +17,13 @@ static void cleanups_run_in_reverse_order(void **state)
 {
     struct allot_arena_options o = {.cleanup = note_order, .cleanup_arg = (void *)(uintptr_t) "z"};
     allot_arena a = make(&o);
-    struct allot_arena_mark mark;
+    allot_arena_mark mark;
 
     (void)state;
     order[0] = '\0';
     assert_int_equal(allot_arena_cleanup(&a, note_order, (void *)(uintptr_t) "a"), 0);
     assert_int_equal(allot_arena_cleanup(&a, note_order, (void *)(uintptr_t) "b"), 0);
-    mark = allot_arena_mark(&a);
+    mark = allot_arena_mark_get(&a);
     assert_int_equal(allot_arena_cleanup(&a, note_order, (void *)(uintptr_t) "c"), 0);
     assert_int_equal(allot_arena_cleanup(&a, note_order, (void *)(uintptr_t) "d"), 0);
     assert_int_equal(allot_arena_rewind(&a, &mark), 0);
@@ -43,12 +43,12 @@ static void children_end_with_their_parent_or_before(void **state)
 {
     struct allot_arena_options o = {.cleanup = note_order, .cleanup_arg = (void *)(uintptr_t) "1"};
     allot_arena a = make(NULL), *first, *second, *inner;
-    struct allot_arena_mark mark;
+    allot_arena_mark mark;
 
     (void)state;
     order[0] = '\0';
     first = allot_arena_child(&a, &o);
-    mark = allot_arena_mark(&a);
+    mark = allot_arena_mark_get(&a);
     o.cleanup_arg = (void *)(uintptr_t) "2";
     second = allot_arena_child(&a, &o);
     o.cleanup_arg = (void *)(uintptr_t) "3";
@@ -67,14 +67,14 @@ static void children_end_with_their_parent_or_before(void **state)
 static void adopted_memory_lives_as_long_as_its_new_owner(void **state)
 {
     allot_arena a = make(NULL), b = make(NULL);
-    struct allot_arena_mark mark;
+    allot_arena_mark mark;
     char *small, *big, *text;
     size_t live;
 
     (void)state;
     order[0] = '\0';
     (void)!allot_arena_push(&a, 100);
-    mark = allot_arena_mark(&a);
+    mark = allot_arena_mark_get(&a);
     fill(&b, 100000);
     small = allot_arena_push(&b, 100);
     big = allot_arena_push(&b, 1000000);
@@ -211,16 +211,16 @@ static void stale_marks_are_refused_without_memory_for_them(void **state)
 {
     enum { DEPTH = 40 };
     allot_arena a = make(&(struct allot_arena_options){.chunk_bytes = 64 << 10});
-    struct allot_arena_mark here[DEPTH], gone[DEPTH];
+    allot_arena_mark here[DEPTH], gone[DEPTH];
 
     (void)state;
     allot_set_misuse_handler(note_misuse, NULL);
     misuses = 0;
     for (int i = 0; i < DEPTH; i++) {
         (void)!allot_arena_push(&a, 32);
-        here[i] = allot_arena_mark(&a);
+        here[i] = allot_arena_mark_get(&a);
         (void)!allot_arena_push(&a, 32);
-        gone[i] = allot_arena_mark(&a);
+        gone[i] = allot_arena_mark_get(&a);
         source.fail_nth = source.calls + 1;
         assert_int_equal(allot_arena_rewind(&a, &here[i]), 0);
         source.fail_nth = 0;

@@ -175,7 +175,7 @@ static bool take_mark(struct model *m)
 
     if (m->mark_count == MODEL_MARKS)
         return true;
-    mark->mark = allot_arena_mark(&m->arena);
+    mark->mark = allot_arena_mark_get(&m->arena);
     mark->object_count = m->object_count;
     mark->cleanup_count = m->cleanup_count;
     mark->stale = false;

@@ -33,7 +33,7 @@ struct model {
     } objects[MODEL_OBJECTS];
     size_t object_count;
     struct model_mark {
-        struct allot_arena_mark mark;
+        allot_arena_mark mark;
         size_t object_count;
         size_t cleanup_count;
         bool stale;

@@ -62,7 +62,7 @@ static void every_object_is_a_block_under_an_observer_of_all(void **state)
 {
     struct counted source = COUNTED_INIT;
     struct allot_arena_options o = {.source = &source.base};
-    struct allot_arena_mark mark;
+    allot_arena_mark mark;
     struct allot_arena_stats stats;
     allot_arena a;
     size_t before;
@@ -76,7 +76,7 @@ static void every_object_is_a_block_under_an_observer_of_all(void **state)
     p = allot_arena_push(&a, 24);
     assert_int_equal(source.live_blocks, before + 1);
     assert_non_null(source.last_caller);
-    mark = allot_arena_mark(&a);
+    mark = allot_arena_mark_get(&a);
     for (size_t i = 1; i <= 100; i++) {
         char *q = allot_arena_push_aligned(&a, i, i % 2 ? 8 : 256);
 
@@ -126,7 +126,7 @@ static void chunked_objects_are_told_where_the_source_cannot_free(void **state)
 {
     allot_arena outer, a;
     struct allot_arena_options o = {.source = &outer.base, .chunk_bytes = 1 << 20};
-    struct allot_arena_mark mark;
+    allot_arena_mark mark;
 
     (void)state;
     assert_int_equal(allot_arena_init(&outer, NULL), 0);
@@ -135,7 +135,7 @@ static void chunked_objects_are_told_where_the_source_cannot_free(void **state)
     (void)!allot_arena_push(&a, ALI_MIB); /* uses up the chunk that nobody watches */
     start(&everything);
     assert_int_equal(allot_arena_reset(&a, ALLOT_KEEP_ALL), 0);
-    mark = allot_arena_mark(&a);
+    mark = allot_arena_mark_get(&a);
     for (size_t i = 1; i <= 500; i++)
         memset(allot_arena_push(&a, i), 1, i);
     assert_int_equal(note_count, 500);
@@ -216,7 +216,7 @@ static void weights_of_samples_add_up_to_what_was_pushed(void **state)
 static void samples_stay_exact_across_marks(void **state)
 {
     struct allot_arena_options o = {.source = allot_heap_allocator(NULL)};
-    struct allot_arena_mark mark;
+    allot_arena_mark mark;
     allot_arena a;
     double bytes = 0, error;
 
@@ -224,7 +224,7 @@ static void samples_stay_exact_across_marks(void **state)
     start(&sampler);
     assert_int_equal(allot_arena_init(&a, &o), 0);
     (void)!allot_arena_push(&a, 10);
-    mark = allot_arena_mark(&a);
+    mark = allot_arena_mark_get(&a);
     for (int i = 0; i < 200000; i++) {
         for (int k = 0; k < i % 5; k++) {
             assert_non_null(allot_arena_push(&a, 64));
