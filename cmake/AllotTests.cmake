@@ -127,6 +127,13 @@ if(allot_fake_sources)
     target_link_libraries(allot_fake PRIVATE allot_flags_test)
 endif()
 
+# --- coverage ------------------------------------------------------------------------------
+
+if(ALLOT_COVERAGE)
+    add_library(allot_coverage_exit OBJECT EXCLUDE_FROM_ALL "${CMAKE_SOURCE_DIR}/tests/coverage_exit.c")
+    target_link_libraries(allot_coverage_exit PRIVATE allot_flags_test)
+endif()
+
 # --- functions -----------------------------------------------------------------------------
 
 function(allot_unit_test name)
@@ -154,6 +161,10 @@ function(allot_unit_test name)
         list(APPEND objects $<TARGET_OBJECTS:allot_fake>)
     endif()
 
+    if(ALLOT_COVERAGE)
+        list(APPEND objects $<TARGET_OBJECTS:allot_coverage_exit>)
+    endif()
+
     add_executable(${name} EXCLUDE_FROM_ALL ${T_UNPARSED_ARGUMENTS} ${objects})
     set_target_properties(${name} PROPERTIES
         RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
@@ -161,6 +172,9 @@ function(allot_unit_test name)
     target_link_libraries(${name} PRIVATE allot_flags_test ${CMOCKA_LIBRARY} ${T_LIBS})
     if(T_FAKE)
         target_link_options(${name} PRIVATE ${allot_fake_wraps})
+    endif()
+    if(ALLOT_COVERAGE)
+        target_link_options(${name} PRIVATE -Wl,--wrap=_exit)
     endif()
     add_dependencies(tests ${name})
 

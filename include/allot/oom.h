@@ -42,12 +42,18 @@ enum allot_oom_kind {
 };
 
 #define ALLOT_OOM_FRAMES 24
+#define ALLOT_OOM_LISTED 16
 
+/* The same in several runs is one finding: a leak by the stack that allocated what leaked, all else
+ * by its result and the stack of the allocation that had failed. What is told of it otherwise is
+ * that of the first of its runs. */
 struct allot_oom_finding {
     enum allot_oom_kind kind;
-    uint64_t run;          /* n */
-    int result;            /* of the function; of a crash the signal */
-    size_t objects, bytes; /* leaked, from this stack */
+    uint64_t run;                    /* n, of the first */
+    uint64_t run_count;              /* how many there were */
+    uint64_t runs[ALLOT_OOM_LISTED]; /* n of the first ones, in rising order */
+    int result;                      /* of the function; of a crash the signal */
+    size_t objects, bytes;           /* leaked, from this stack, in that run */
     /* Of the allocation that failed last; none when none had failed yet. */
     size_t failed_count;
     uintptr_t failed[ALLOT_OOM_FRAMES];
@@ -66,17 +72,18 @@ struct allot_oom_options {
     uint64_t max_runs;        /* 0: 100000; with ALLOT_OOM_RANDOM how many, 0: 100 */
     uint64_t seed;            /* of ALLOT_OOM_RANDOM */
     uint32_t chance_million;  /* of ALLOT_OOM_RANDOM; 0: 50000 */
-    allot_oom_finding_fn on_finding; /* NULL: told on stderr */
+    allot_oom_finding_fn on_finding; /* after the last run; NULL: told on stderr */
     void *arg;
 };
 
 struct allot_oom_report {
     uint64_t runs, failures;                 /* allocations made to fail, in all runs */
-    uint64_t leaks, crashes, wrong, misuses; /* findings */
+    uint64_t leaks, crashes, wrong, misuses; /* findings: the same in several runs is one */
 };
 
 /* Runs the function until none of its allocations fails. NULL options: defaults; report: what was
- * done, or NULL.
+ * done, or NULL. Findings are told when all runs are done; where there are more different ones than
+ * can be remembered, each of the others at once.
  *
  * Returns: 0 when nothing was found; -EBADMSG when something was; -E2BIG when max_runs was not
  *          enough and nothing was found so far; -errno when a child could not be made.

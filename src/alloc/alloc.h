@@ -83,13 +83,11 @@ struct ali_change {
  * failure. */
 allot_status ali_inner_move(allot_allocator *inner, void **p, const struct ali_change *change);
 
-/* False for what is no live object of the size, when the allocator knows. */
+/* False for what is no live object of the size, which is known, when the allocator knows. */
 ALI_INLINE bool ali_inner_is_live(allot_allocator *inner, const void *p, size_t size, allot_how how)
 {
-    size_t least = size == ALLOT_SIZE_UNKNOWN ? 1 : size;
-
     return !ali_inner_can(inner, ALLOT_CAP_CHECKED) ||
-           ali_inner_usable(inner, p, size, how) >= least;
+           ali_inner_usable(inner, p, size, how) >= size;
 }
 
 /* Reports what a free or resize was told wrongly. */

@@ -79,21 +79,21 @@ void ali_stats_sum(allot_allocator *const *list, size_t count, struct allot_allo
     }
 }
 
-void *ali_pass_alloc(allot_allocator *a, size_t size, allot_how how, const void *caller)
-{
-    return ali_inner_alloc(ali_inner_of(a), size, how, caller);
-}
-
+/* These two are in a table only when the inner allocator has them. */
 bool ali_pass_resize(allot_allocator *a, void *p, size_t old_size, size_t new_size, allot_how how,
                      const void *caller)
 {
-    return ali_inner_resize(ali_inner_of(a), p, old_size, new_size, how, caller);
+    allot_allocator *inner = ali_inner_of(a);
+
+    return inner->ops->resize(inner, p, old_size, new_size, how, caller);
 }
 
 void *ali_pass_remap(allot_allocator *a, void *p, size_t old_size, size_t new_size, allot_how how,
                      const void *caller)
 {
-    return ali_inner_remap(ali_inner_of(a), p, old_size, new_size, how, caller);
+    allot_allocator *inner = ali_inner_of(a);
+
+    return inner->ops->remap(inner, p, old_size, new_size, how, caller);
 }
 
 void ali_pass_free(allot_allocator *a, void *p, size_t size, allot_how how, const void *caller)

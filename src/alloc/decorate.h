@@ -34,7 +34,6 @@ ALI_INLINE allot_allocator *ali_inner_of(allot_allocator *a)
     return ((struct ali_decorator *)a)->under.inner;
 }
 
-void *ali_pass_alloc(allot_allocator *a, size_t size, allot_how how, const void *caller);
 bool ali_pass_resize(allot_allocator *a, void *p, size_t old_size, size_t new_size, allot_how how,
                      const void *caller);
 void *ali_pass_remap(allot_allocator *a, void *p, size_t old_size, size_t new_size, allot_how how,

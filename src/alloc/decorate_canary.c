@@ -183,12 +183,13 @@ static void blame(const struct allot_canary_header *h, enum allot_misuse_kind ki
 /* The block that the object is in, as the inner allocator knows it. */
 static bool block_is_live(struct allot_canary *c, const void *p, size_t size, allot_how how)
 {
-    size_t bytes = size == ALLOT_SIZE_UNKNOWN ? size : block_bytes(size, how);
+    const char *block = (const char *)p - lead_for(how);
 
-    return size <= PTRDIFF_MAX - block_bytes(0, how) || size == ALLOT_SIZE_UNKNOWN
-               ? ali_inner_is_live(c->under.inner, (const char *)p - lead_for(how), bytes,
-                                   how_of_block(how))
-               : false;
+    if (size == ALLOT_SIZE_UNKNOWN)
+        return !ali_inner_can(c->under.inner, ALLOT_CAP_CHECKED) ||
+               ali_inner_usable(c->under.inner, block, size, how_of_block(how)) > 0;
+    return size <= PTRDIFF_MAX - block_bytes(0, how) &&
+           ali_inner_is_live(c->under.inner, block, block_bytes(size, how), how_of_block(how));
 }
 
 /* Takes a whole object out of the list; NULL: it is none, which was reported under `call`, or with

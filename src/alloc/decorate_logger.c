@@ -55,7 +55,8 @@ static bool logger_resize(allot_allocator *a, void *p, size_t old_size, size_t n
 static void *logger_remap(allot_allocator *a, void *p, size_t old_size, size_t new_size,
                           allot_how how, const void *caller)
 {
-    void *to = ali_inner_remap(ali_inner_of(a), p, old_size, new_size, how, caller);
+    allot_allocator *inner = ali_inner_of(a);
+    void *to = inner->ops->remap(inner, p, old_size, new_size, how, caller);
 
     tell(a, (struct allot_log_event){.kind = ALLOT_LOG_REMAP,
                                      .done = to != NULL,
@@ -123,23 +124,15 @@ void allot_log_to_trace(const struct allot_log_event *event, void *trace)
                                   .align = allot_how_align(event->how),
                                   .zero = (event->how & ALLOT_ZERO) != 0};
 
-    if (!event->done)
+    if (!event->done || event->kind == ALLOT_LOG_RESET || event->kind == ALLOT_LOG_TRIM)
         return;
-    switch (event->kind) {
-    case ALLOT_LOG_ALLOC:
+    if (event->kind == ALLOT_LOG_ALLOC) {
         e.op = ALLOT_TRACE_ALLOC;
-        break;
-    case ALLOT_LOG_RESIZE:
-    case ALLOT_LOG_REMAP:
-        e.op = ALLOT_TRACE_REALLOC;
-        break;
-    case ALLOT_LOG_FREE:
+    } else if (event->kind == ALLOT_LOG_FREE) {
         e.op = ALLOT_TRACE_FREE;
         e.address = event->object;
-        break;
-    case ALLOT_LOG_RESET:
-    case ALLOT_LOG_TRIM:
-        return;
+    } else {
+        e.op = ALLOT_TRACE_REALLOC;
     }
     (void)allot_trace_write(trace, &e);
 }

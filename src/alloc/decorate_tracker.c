@@ -219,36 +219,32 @@ static void tracker_free(allot_allocator *a, void *p, size_t size, allot_how how
     drop_entry(t, e, caller);
 }
 
-static bool is_live(struct allot_tracker *t, const void *p, size_t size, allot_how how,
-                    size_t *true_size)
+/* The entry of an object, which is the caller's: it stays until he frees it. NULL: it is none. */
+static struct allot_tracker_entry *entry_of(struct allot_tracker *t, const void *p, size_t size,
+                                            allot_how how)
 {
     struct allot_tracker_entry **at;
-    bool good;
+    struct allot_tracker_entry *e;
 
     ali_tracker_enter(t);
     at = find_locked(t, p);
-    good = at != NULL && fits(*at, size, how);
-    *true_size = good ? (*at)->size : 0;
+    e = at != NULL && fits(*at, size, how) ? *at : NULL;
     ali_tracker_leave(t);
-    return good;
+    return e;
 }
 
 static bool tracker_resize(allot_allocator *a, void *p, size_t old_size, size_t new_size,
                            allot_how how, const void *caller)
 {
     struct allot_tracker *t = of(a);
-    struct allot_tracker_entry **at;
-    size_t size;
+    struct allot_tracker_entry *e = entry_of(t, p, old_size, how);
 
-    if (!is_live(t, p, old_size, how, &size) ||
-        !ali_inner_resize(t->under.inner, p, old_size, new_size, how, caller))
+    if (e == NULL || !ali_inner_resize(t->under.inner, p, old_size, new_size, how, caller))
         return false;
     ali_tracker_enter(t);
-    at = find_locked(t, p); /* the object is the caller's: it is still there */
-    ali_require(at != NULL);
-    t->live_bytes += new_size - (*at)->size;
+    t->live_bytes += new_size - e->size;
     t->peak_bytes = ali_max(t->peak_bytes, t->live_bytes);
-    (*at)->size = new_size;
+    e->size = new_size;
     ali_tracker_leave(t);
     return true;
 }
@@ -278,10 +274,9 @@ static void *tracker_remap(allot_allocator *a, void *p, size_t old_size, size_t 
 
 static size_t tracker_usable(allot_allocator *a, const void *p, size_t size, allot_how how)
 {
-    size_t true_size;
+    const struct allot_tracker_entry *e = entry_of(of(a), p, size, how);
 
-    (void)is_live(of(a), p, size, how, &true_size);
-    return true_size;
+    return e == NULL ? 0 : e->size;
 }
 
 bool ali_tracker_each_locked(struct allot_tracker *t,

@@ -22,13 +22,19 @@ static size_t at_least_one(size_t size)
 
 /* --- new ---------------------------------------------------------------------------------- */
 
+/* `how` is one. */
 ALI_INLINE void *new_object(allot_allocator *a, size_t size, allot_how how, const void *caller)
 {
-    if (ali_unlikely(!is_how(how)))
-        return allot_fail(ALLOT_LAYER_PROGRAM, ALLOT_CAUSE_BAD_ALIGNMENT, 0);
     if (ali_unlikely(size > PTRDIFF_MAX))
         return allot_fail(ALLOT_LAYER_PROGRAM, ALLOT_CAUSE_TOO_LARGE, 0);
     return ali_inner_alloc(ali_allocator_meant(a), at_least_one(size), how, caller);
+}
+
+ALI_INLINE void *new_how(allot_allocator *a, size_t size, allot_how how, const void *caller)
+{
+    if (ali_unlikely(!is_how(how)))
+        return allot_fail(ALLOT_LAYER_PROGRAM, ALLOT_CAUSE_BAD_ALIGNMENT, 0);
+    return new_object(a, size, how, caller);
 }
 
 void *allot_new(allot_allocator *a, size_t size)
@@ -43,7 +49,7 @@ void *allot_new_zero(allot_allocator *a, size_t size)
 
 void *allot_new_how(allot_allocator *a, size_t size, allot_how how)
 {
-    return new_object(a, size, how, CALLER());
+    return new_how(a, size, how, CALLER());
 }
 
 /* An overflow gives SIZE_MAX, which is refused. */
@@ -61,7 +67,7 @@ void *allot_new_array(allot_allocator *a, size_t count, size_t size)
 
 void *allot_new_array_how(allot_allocator *a, size_t count, size_t size, allot_how how)
 {
-    return new_object(a, bytes_of(count, size), how, CALLER());
+    return new_how(a, bytes_of(count, size), how, CALLER());
 }
 
 void *allot_new_atleast(allot_allocator *a, size_t size, size_t *given)
@@ -174,7 +180,7 @@ static allot_status resize_object(allot_allocator *a, void **p, const struct ali
     void *fresh;
 
     if (*p == NULL) {
-        fresh = new_object(a, c->new_size, c->how, c->caller);
+        fresh = new_how(a, c->new_size, c->how, c->caller);
         if (fresh != NULL)
             *p = fresh;
         else

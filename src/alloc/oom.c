@@ -11,6 +11,7 @@ enum {
     RANDOM_RUNS = 100,
     CHANCE_MILLION = 50000,
     LEAK_STACKS = 32, /* of one run; the rest is added to the last */
+    FINDINGS = 128,   /* that are remembered */
 };
 
 struct leak {
@@ -29,6 +30,17 @@ struct record {
     struct leak leaks[LEAK_STACKS];
 };
 
+/* What all runs have found. */
+struct found {
+    size_t count;
+    struct allot_oom_finding list[FINDINGS];
+};
+
+struct memory {
+    struct record record;
+    struct found found;
+};
+
 struct harness {
     allot_oom_fn fn;
     void *arg;
@@ -36,6 +48,7 @@ struct harness {
     struct allot_oom_report report;
     uint64_t run;
     struct record *record;
+    struct found *found;
 };
 
 /* --- one run ------------------------------------------------------------------------------ */
@@ -82,17 +95,13 @@ static struct allot_injector_plan plan_of(const struct harness *h)
 {
     struct allot_injector_plan plan = {.on_inject = note_failure, .arg = h->record};
 
-    switch (h->options.mode) {
-    case ALLOT_OOM_ONCE:
+    if (h->options.mode == ALLOT_OOM_ONCE) {
         plan.nth = h->run;
-        break;
-    case ALLOT_OOM_FROM:
+    } else if (h->options.mode == ALLOT_OOM_FROM) {
         plan.from = h->run;
-        break;
-    case ALLOT_OOM_RANDOM:
+    } else {
         plan.chance_million = h->options.chance_million;
         plan.seed = h->options.seed + (h->run << 32);
-        break;
     }
     return plan;
 }
@@ -117,18 +126,55 @@ static void run_once(void *arg)
     (void)allot_tracker_release(&tracker);
 }
 
-/* --- telling ------------------------------------------------------------------------------ */
+/* --- findings ----------------------------------------------------------------------------- */
 
-static void tell(struct harness *h, struct allot_oom_finding *finding, uint64_t *counter)
+static bool same_frames(const uintptr_t *a, size_t a_count, const uintptr_t *b, size_t b_count)
 {
-    finding->run = h->run;
-    finding->failed_count = h->record->failed_count;
-    memcpy(finding->failed, h->record->failed, sizeof finding->failed);
-    ++*counter;
-    h->options.on_finding(finding, h->options.arg);
+    return a_count == b_count && memcmp(a, b, a_count * sizeof *a) == 0;
 }
 
-static void tell_leak(struct harness *h, const struct leak *leak)
+static bool is_same(const struct allot_oom_finding *a, const struct allot_oom_finding *b)
+{
+    if (a->kind != b->kind)
+        return false;
+    if (a->kind == ALLOT_OOM_LEAK)
+        return same_frames(a->leaked, a->leaked_count, b->leaked, b->leaked_count);
+    return a->result == b->result &&
+           same_frames(a->failed, a->failed_count, b->failed, b->failed_count);
+}
+
+/* The one that is remembered; NULL: there is no room. */
+static struct allot_oom_finding *remember(struct found *found, const struct allot_oom_finding *f)
+{
+    for (size_t i = 0; i < found->count; i++)
+        if (is_same(&found->list[i], f))
+            return &found->list[i];
+    if (found->count == FINDINGS)
+        return NULL;
+    found->list[found->count] = *f;
+    return &found->list[found->count++];
+}
+
+static void note(struct harness *h, struct allot_oom_finding *f, uint64_t *counter)
+{
+    struct allot_oom_finding *first;
+
+    f->run = h->run;
+    f->failed_count = h->record->failed_count;
+    memcpy(f->failed, h->record->failed, sizeof f->failed);
+    first = remember(h->found, f);
+    if (first == NULL)
+        first = f;
+    if (first->run_count < ALLOT_OOM_LISTED)
+        first->runs[first->run_count] = h->run;
+    *counter += first->run_count++ == 0;
+    if (first == f) {
+        h->options.on_finding(f, h->options.arg);
+        f->run_count = 0;
+    }
+}
+
+static void note_leaked(struct harness *h, const struct leak *leak)
 {
     struct allot_oom_finding finding = {.kind = ALLOT_OOM_LEAK,
                                         .result = h->record->result,
@@ -137,10 +183,10 @@ static void tell_leak(struct harness *h, const struct leak *leak)
                                         .leaked_count = leak->frame_count};
 
     memcpy(finding.leaked, leak->frames, sizeof finding.leaked);
-    tell(h, &finding, &h->report.leaks);
+    note(h, &finding, &h->report.leaks);
 }
 
-static void tell_all(struct harness *h, int signal_number)
+static void note_all(struct harness *h, int signal_number)
 {
     const struct record *r = h->record;
     struct allot_oom_finding finding = {.kind = ALLOT_OOM_CRASH, .result = signal_number};
@@ -148,23 +194,23 @@ static void tell_all(struct harness *h, int signal_number)
     h->report.runs++;
     h->report.failures += r->failures;
     if (signal_number != 0) {
-        tell(h, &finding, &h->report.crashes);
+        note(h, &finding, &h->report.crashes);
         return;
     }
     finding.result = r->result;
     finding.kind = ALLOT_OOM_WRONG;
     if (r->result != 0)
-        tell(h, &finding, &h->report.wrong);
+        note(h, &finding, &h->report.wrong);
     finding.kind = ALLOT_OOM_MISUSE;
     if (r->misuses != 0)
-        tell(h, &finding, &h->report.misuses);
+        note(h, &finding, &h->report.misuses);
     for (size_t i = 0; i < r->leak_count; i++)
-        tell_leak(h, &r->leaks[i]);
+        note_leaked(h, &r->leaks[i]);
 }
 
 /* --- all runs ----------------------------------------------------------------------------- */
 
-static allot_status run_and_tell(struct harness *h)
+static allot_status run_and_note(struct harness *h)
 {
     int signal_number = 0;
     int error = 0;
@@ -175,7 +221,7 @@ static allot_status run_and_tell(struct harness *h)
     else
         run_once(h);
     if (error == 0)
-        tell_all(h, signal_number);
+        note_all(h, signal_number);
     return error;
 }
 
@@ -186,7 +232,7 @@ static allot_status run_all(struct harness *h)
     allot_status status = 0;
 
     for (h->run = 1; h->run <= h->options.max_runs && !ended && status == 0; h->run++) {
-        status = run_and_tell(h);
+        status = run_and_note(h);
         ended = !random && h->record->failures == 0;
     }
     if (status != 0)
@@ -214,18 +260,23 @@ allot_status allot_oom_run(allot_oom_fn fn, void *arg, const struct allot_oom_op
                            struct allot_oom_report *report)
 {
     struct harness h = {.fn = fn, .arg = arg};
+    struct memory *memory;
     allot_status status;
     size_t bytes;
     int error;
 
     ali_os_init();
-    bytes = ali_align_up(sizeof *h.record, ali_os_page_bytes);
+    bytes = ali_align_up(sizeof(struct memory), ali_os_page_bytes);
     take_options(&h, options);
-    h.record = ali_os_map_shared(bytes, &error);
-    if (h.record == NULL)
+    memory = ali_os_map_shared(bytes, &error);
+    if (memory == NULL)
         return error;
+    h.record = &memory->record;
+    h.found = &memory->found;
     status = run_all(&h);
-    (void)ali_os_unmap(h.record, bytes);
+    for (size_t i = 0; i < h.found->count; i++)
+        h.options.on_finding(&h.found->list[i], h.options.arg);
+    (void)ali_os_unmap(memory, bytes);
     if (report != NULL)
         *report = h.report;
     return status;

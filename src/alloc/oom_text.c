@@ -3,23 +3,36 @@
 
 enum { TEXT_BYTES = 3584 };
 
+static void text_runs(struct ali_text *t, const struct allot_oom_finding *f)
+{
+    uint64_t listed = ali_min(f->run_count, ALLOT_OOM_LISTED);
+
+    ali_text_printf(t, "allot: oom: run%s ", f->run_count > 1 ? "s" : "");
+    ali_text_u64(t, f->run);
+    for (uint64_t i = 1; i < listed; i++) {
+        ali_text_str(t, ", ");
+        ali_text_u64(t, f->runs[i]);
+    }
+    if (listed < f->run_count) {
+        ali_text_str(t, " and ");
+        ali_text_u64(t, f->run_count - listed);
+        ali_text_str(t, " more");
+    }
+    ali_text_str(t, ": ");
+}
+
 static void text_kind(struct ali_text *t, const struct allot_oom_finding *f)
 {
-    switch (f->kind) {
-    case ALLOT_OOM_LEAK:
+    if (f->kind == ALLOT_OOM_LEAK) {
         ali_text_printf(t, "%zu B leaked in %zu %s, allocated by\n", f->bytes, f->objects,
                         f->objects == 1 ? "object" : "objects");
         ali_report_frames_text(t, f->leaked, f->leaked_count);
-        return;
-    case ALLOT_OOM_CRASH:
+    } else if (f->kind == ALLOT_OOM_CRASH) {
         ali_text_printf(t, "ended by signal %d\n", f->result);
-        return;
-    case ALLOT_OOM_WRONG:
+    } else if (f->kind == ALLOT_OOM_WRONG) {
         ali_text_printf(t, "the function returned %d\n", f->result);
-        return;
-    case ALLOT_OOM_MISUSE:
+    } else {
         ali_text_str(t, "misuse was reported\n");
-        return;
     }
 }
 
@@ -28,9 +41,7 @@ size_t allot_oom_text(const struct allot_oom_finding *finding, char *buffer, siz
     struct ali_text t;
 
     ali_text_init(&t, buffer, bytes);
-    ali_text_str(&t, "allot: oom: run ");
-    ali_text_u64(&t, finding->run);
-    ali_text_str(&t, ": ");
+    text_runs(&t, finding);
     text_kind(&t, finding);
     if (finding->failed_count != 0)
         ali_text_str(&t, "  after an allocation had failed that was asked for by\n");

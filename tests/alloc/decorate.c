@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <pthread.h>
 
 #include "alloc/trial.h"
 
@@ -91,6 +92,59 @@ static void soft_limit_when_passed_is_told_each_time(void **state)
     l.options.on_soft = NULL;
     p = allot_new(&l.base, 11);
     allot_delete(&l.base, p, 11);
+    allot_limiter_release(&l);
+}
+
+enum { TAKERS = 4, TAKES = 200000 };
+
+static void *endless_alloc(allot_allocator *a, size_t size, allot_how how, const void *caller)
+{
+    static char byte;
+
+    (void)a;
+    (void)size;
+    (void)how;
+    (void)caller;
+    return &byte;
+}
+
+static void endless_free(allot_allocator *a, void *p, size_t size, allot_how how,
+                         const void *caller)
+{
+    (void)a;
+    (void)p;
+    (void)size;
+    (void)how;
+    (void)caller;
+}
+
+static void *take_many(void *limiter)
+{
+    for (int i = 0; i < TAKES; i++)
+        (void)!allot_new(limiter, 1);
+    return NULL;
+}
+
+/* Where allocations cost nothing, so that the threads meet in the limiter. */
+static void peak_when_threads_raise_it_is_exact(void **state)
+{
+    static const struct allot_allocator_ops ops = {.abi = ALLOT_ALLOCATOR_ABI,
+                                                   .caps = ALLOT_CAP_THREADS,
+                                                   .kind = "endless",
+                                                   .alloc = endless_alloc,
+                                                   .free = endless_free};
+    allot_allocator endless = {.ops = &ops};
+    pthread_t threads[TAKERS];
+    struct allot_limiter l;
+
+    (void)state;
+    allot_limiter_init(&l, &endless, NULL);
+    for (size_t i = 0; i < TAKERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, take_many, &l.base), 0);
+    for (size_t i = 0; i < TAKERS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(figures(&l.base).live_bytes, TAKERS * TAKES);
+    assert_int_equal(figures(&l.base).peak_live_bytes, TAKERS * TAKES);
     allot_limiter_release(&l);
 }
 
@@ -232,6 +286,36 @@ static void fallback_when_tagged_frees_without_sizes(void **state)
     inner.ops.reset = NULL;
     assert_int_equal(allot_allocator_reset(&f.base), -ENOTSUP);
     allot_fallback_release(&f);
+    assert_true(strict_release(&other));
+}
+
+static void fallback_when_owners_can_little_says_so(void **state)
+{
+    struct strict other;
+    allot_allocator *list[] = {BASE, &other.base};
+    struct allot_fallback f;
+    void *p;
+
+    (void)state;
+    strict_init(&other);
+    for (int tagged = 0; tagged < 2; tagged++) {
+        inner.ops.resize = NULL;
+        inner.ops.usable = NULL;
+        if (tagged) {
+            inner.ops.caps &= ~(uint32_t)ALLOT_CAP_OWNS;
+            inner.ops.owns = NULL;
+            other.ops.caps &= ~(uint32_t)ALLOT_CAP_OWNS;
+            other.ops.owns = NULL;
+        }
+        assert_int_equal(allot_fallback_init(&f, list, 2), 0);
+        assert_int_equal(f.tagged, tagged);
+        p = allot_new(&f.base, 100);
+        assert_false(allot_try_resize(&f.base, p, 100, 101));
+        assert_int_equal(allot_allocator_usable(&f.base, p, 100, 4), 100);
+        assert_false(allot_allocator_visit(&f.base, stop_at_once, NULL));
+        allot_delete(&f.base, p, 100);
+        allot_fallback_release(&f);
+    }
     assert_true(strict_release(&other));
 }
 
@@ -442,10 +526,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(limit_when_reached_is_exact),
         TEST(soft_limit_when_passed_is_told_each_time),
+        TEST(peak_when_threads_raise_it_is_exact),
         TEST(fallback_when_lists_are_wrong_is_refused),
         TEST(fallback_when_one_fails_takes_the_next),
         TEST(fallback_when_tagged_knows_by_the_tag),
         TEST(fallback_when_tagged_frees_without_sizes),
+        TEST(fallback_when_owners_can_little_says_so),
         TEST(segregator_when_steps_are_wrong_is_refused),
         TEST(segregator_when_asked_goes_by_size),
         TEST(retrier_when_it_fails_asks_and_tries_again),

@@ -4,6 +4,9 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "alloc/trial.h"
 
@@ -138,6 +141,60 @@ static void logger_when_used_tells_every_call(void **state)
     allot_logger_init(&l, BASE, log_event, events);
     assert_null(l.base.ops->remap);
     allot_logger_release(&l);
+}
+
+/* Of a file, which is then removed. */
+static off_t bytes_of(const char *path)
+{
+    struct stat file;
+
+    assert_int_equal(stat(path, &file), 0);
+    (void)unlink(path);
+    return file.st_size;
+}
+
+/* What the events say is looked at by the test of allot replay. */
+static void log_when_traced_has_what_was_done(void **state)
+{
+    static const struct allot_log_event none[] = {{.kind = ALLOT_LOG_ALLOC, .size = 9},
+                                                  {.kind = ALLOT_LOG_RESET, .done = true},
+                                                  {.kind = ALLOT_LOG_TRIM, .done = true}};
+    const enum allot_log_kind kinds[] = {ALLOT_LOG_ALLOC, ALLOT_LOG_RESIZE, ALLOT_LOG_REMAP,
+                                         ALLOT_LOG_FREE};
+    char path[] = "/tmp/allot-log-XXXXXX";
+    allot_trace *trace;
+    off_t before, bytes;
+    int fd = mkstemp(path);
+
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    (void)unlink(path);
+    assert_int_equal(allot_trace_create(&trace, path), 0);
+    for (size_t i = 0; i < ALI_ARRAY_COUNT(none); i++)
+        allot_log_to_trace(&none[i], trace);
+    allot_trace_close(trace);
+    before = bytes_of(path);
+    assert_int_equal(allot_trace_create(&trace, path), 0);
+    allot_trace_close(trace);
+    assert_int_equal(bytes_of(path), before);
+    for (size_t upto = 1; upto <= ALI_ARRAY_COUNT(kinds); upto++) {
+        assert_int_equal(allot_trace_create(&trace, path), 0);
+        for (size_t i = 0; i < upto; i++) {
+            const struct allot_log_event e = {.kind = kinds[i],
+                                              .done = true,
+                                              .object = i == 0 ? NULL : path,
+                                              .result = i == 3 ? NULL : path,
+                                              .old_size = 16,
+                                              .size = 16,
+                                              .how = ALLOT_ALIGN_DEFAULT};
+
+            allot_log_to_trace(&e, trace);
+        }
+        allot_trace_close(trace);
+        assert_true((bytes = bytes_of(path)) > before);
+        before = bytes;
+    }
 }
 
 /* --- canary ------------------------------------------------------------------------------- */
@@ -467,6 +524,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(scopes_when_nested_count_their_own),
         TEST(logger_when_used_tells_every_call),
+        TEST(log_when_traced_has_what_was_done),
         TEST(canary_when_overwritten_is_told),
         TEST(canary_when_reset_or_freed_twice_knows),
         TEST(canary_when_freed_twice_over_what_checks_nothing_knows),

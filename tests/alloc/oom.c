@@ -226,6 +226,139 @@ static void leak_when_found_is_told_by_stack(void **state)
     }
 }
 
+/* Loses the first whichever of the others there is not. */
+static int leaks_often(allot_allocator *a, void *arg)
+{
+    void *p = first_object(a);
+
+    (void)arg;
+    for (int i = 0; i < 20; i++) {
+        void *q = allot_new(a, 20);
+
+        if (q == NULL)
+            return 0;
+        allot_delete(a, q, 20);
+    }
+    allot_delete(a, p, 10);
+    return 0;
+}
+
+/* A result of its own for each run. */
+static int lies_each_time_anew(allot_allocator *a, void *arg)
+{
+    int *number = arg;
+    void *p = allot_new(a, 10);
+
+    allot_delete(a, p, 10);
+    return ++*number;
+}
+
+static void finding_when_the_same_in_many_runs_is_one(void **state)
+{
+    struct allot_oom_report report;
+    char text[8192];
+
+    (void)state;
+    for (int forks = 0; forks < 2; forks++) {
+        struct allot_oom_options options = {.fork = forks != 0};
+
+        assert_int_equal(run(leaks_often, options, &report), -EBADMSG);
+        assert_int_equal(report.leaks, 1);
+        assert_int_equal(report.runs, 22);
+        assert_int_equal(findings, 1);
+        assert_int_equal(last.run, 2);
+        assert_int_equal(last.run_count, 20);
+        for (uint64_t i = 0; i < ALLOT_OOM_LISTED; i++)
+            assert_int_equal(last.runs[i], i + 2);
+        (void)allot_oom_text(&last, text, sizeof text);
+        assert_non_null(strstr(text, "allot: oom: runs 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, "
+                                     "15, 16, 17 and 4 more: 10 B leaked in 1 object"));
+    }
+}
+
+static uint64_t told_runs;
+static int told_at, *number_now;
+
+static void add_runs(const struct allot_oom_finding *finding, void *arg)
+{
+    (void)arg;
+    assert_int_equal(finding->run_count, 1);
+    assert_int_equal(finding->runs[0], finding->run);
+    assert_int_equal((uint64_t)finding->result, finding->run);
+    told_runs++;
+    if (told_at == 0)
+        told_at = *number_now;
+}
+
+static void findings_when_too_many_to_remember_are_told_at_once(void **state)
+{
+    const struct allot_oom_options options = {
+        .mode = ALLOT_OOM_RANDOM, .max_runs = 200, .chance_million = 1, .on_finding = add_runs};
+    struct allot_oom_report report;
+    int number = 0;
+
+    (void)state;
+    told_runs = 0;
+    told_at = 0;
+    number_now = &number;
+    assert_int_equal(allot_oom_run(lies_each_time_anew, &number, &options, &report), -EBADMSG);
+    assert_int_equal(report.wrong, 200);
+    assert_int_equal(told_runs, 200);
+    assert_int_equal(told_at, 129);
+}
+
+static void record_when_there_is_no_room_is_an_error(void **state)
+{
+    struct rlimit was, none;
+    allot_status status;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_AS, &was), 0);
+    none = was;
+    none.rlim_cur = 1;
+    assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+    status = allot_oom_run(three_right, NULL, NULL, NULL);
+    assert_int_equal(setrlimit(RLIMIT_AS, &was), 0);
+    assert_int_equal(status, -ENOMEM);
+}
+
+static int leaks_nothing_back(allot_allocator *a, void *arg)
+{
+    void **object = arg;
+
+    *object = allot_new(a, 10);
+    return 0;
+}
+
+static void leak_when_the_inner_one_cannot_free_stays_there(void **state)
+{
+    struct strict inner;
+    struct allot_oom_report report;
+    struct allot_oom_options options = {.max_runs = 2, .inner = &inner.base, .on_finding = note};
+    void *object = NULL;
+
+    (void)state;
+    strict_init(&inner);
+    inner.ops.caps &= ~(uint32_t)(ALLOT_CAP_FREE | ALLOT_CAP_RESET);
+    inner.ops.reset = NULL;
+    options.arg = &findings;
+    assert_int_equal(allot_oom_run(leaks_nothing_back, &object, &options, &report), -EBADMSG);
+    assert_int_equal(inner.live_objects, 1);
+    allot_delete(&inner.base, object, 10);
+    assert_true(strict_release(&inner));
+}
+
+static void text_when_nothing_had_failed_says_nothing_of_it(void **state)
+{
+    const struct allot_oom_finding f = {
+        .kind = ALLOT_OOM_LEAK, .run = 3, .run_count = 2, .runs = {3, 5}, .objects = 2, .bytes = 7};
+    char text[256];
+
+    (void)state;
+    (void)allot_oom_text(&f, text, sizeof text);
+    assert_string_equal(text, "allot: oom: runs 3, 5: 7 B leaked in 2 objects, allocated by\n");
+}
+
 static size_t leaked_objects, leaked_bytes;
 
 static void add_up(const struct allot_oom_finding *finding, void *arg)
@@ -371,6 +504,11 @@ int main(void)
         TEST(right_function_when_failing_at_random_is_found_right),
         TEST(leak_when_found_is_told_by_stack),
         TEST(leaks_when_many_are_all_counted),
+        TEST(finding_when_the_same_in_many_runs_is_one),
+        TEST(findings_when_too_many_to_remember_are_told_at_once),
+        TEST(record_when_there_is_no_room_is_an_error),
+        TEST(leak_when_the_inner_one_cannot_free_stays_there),
+        TEST(text_when_nothing_had_failed_says_nothing_of_it),
         TEST(crash_when_forked_is_told_with_its_signal),
         TEST(hang_when_there_is_a_timeout_is_told),
         TEST(wrong_result_when_returned_is_told),
