@@ -112,7 +112,9 @@ ALLOT_API extern const struct allot_allocator_ops allot_arena_ops;
 /* Makes an arena; `options` NULL: all the defaults.
  *
  * Returns: 0; -EINVAL for options that contradict each other or a buffer that is too small;
- *          -ENOMEM when the address space cannot be reserved. The arena is then unusable.
+ *          -ENOMEM when the address space cannot be reserved, as under RLIMIT_AS (ulimit -v):
+ *          nothing smaller is reserved instead, and chunks are not taken, because what is asked
+ *          for is one range. The arena is then unusable.
  * Require: what the options point to, but for the struct itself, outlives the arena.
  * Threads: the caller owns the arena.   Signals: not safe.
  * Failure: as told; allot_last_error() has the cause.

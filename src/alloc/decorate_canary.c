@@ -186,8 +186,7 @@ static bool block_is_live(struct allot_canary *c, const void *p, size_t size, al
     const char *block = (const char *)p - lead_for(how);
 
     if (size == ALLOT_SIZE_UNKNOWN)
-        return !ali_inner_can(c->under.inner, ALLOT_CAP_CHECKED) ||
-               ali_inner_usable(c->under.inner, block, size, how_of_block(how)) > 0;
+        return ali_inner_usable(c->under.inner, block, size, how_of_block(how)) > 0;
     return size <= PTRDIFF_MAX - block_bytes(0, how) &&
            ali_inner_is_live(c->under.inner, block, block_bytes(size, how), how_of_block(how));
 }

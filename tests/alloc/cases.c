@@ -57,7 +57,10 @@ static allot_allocator *arena_of_blocks(allot_allocator *inner)
 static allot_allocator *arena_reserved(allot_allocator *inner)
 {
     static allot_arena a;
-    const struct allot_arena_options options = {.source = inner, .reserve_bytes = 16 * ALI_GIB};
+    /* a quarter of what there may be: the suite has other memory, too */
+    const struct allot_arena_options options = {
+        .source = inner,
+        .reserve_bytes = (size_t)ali_min(16 * ALI_GIB, ali_os_limit_address_space() / 4)};
 
     return allot_arena_init(&a, &options) == 0 ? &a.base : NULL;
 }

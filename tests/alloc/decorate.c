@@ -95,7 +95,7 @@ static void soft_limit_when_passed_is_told_each_time(void **state)
     allot_limiter_release(&l);
 }
 
-enum { TAKERS = 4, TAKES = 200000 };
+enum { TAKERS = 2, TAKES = 500000 };
 
 static void *endless_alloc(allot_allocator *a, size_t size, allot_how how, const void *caller)
 {
@@ -118,8 +118,11 @@ static void endless_free(allot_allocator *a, void *p, size_t size, allot_how how
     (void)caller;
 }
 
+static pthread_barrier_t all_there;
+
 static void *take_many(void *limiter)
 {
+    (void)pthread_barrier_wait(&all_there);
     for (int i = 0; i < TAKES; i++)
         (void)!allot_new(limiter, 1);
     return NULL;
@@ -139,12 +142,14 @@ static void peak_when_threads_raise_it_is_exact(void **state)
 
     (void)state;
     allot_limiter_init(&l, &endless, NULL);
+    assert_int_equal(pthread_barrier_init(&all_there, NULL, TAKERS), 0);
     for (size_t i = 0; i < TAKERS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, take_many, &l.base), 0);
     for (size_t i = 0; i < TAKERS; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     assert_int_equal(figures(&l.base).live_bytes, TAKERS * TAKES);
     assert_int_equal(figures(&l.base).peak_live_bytes, TAKERS * TAKES);
+    (void)pthread_barrier_destroy(&all_there);
     allot_limiter_release(&l);
 }
 
@@ -289,15 +294,27 @@ static void fallback_when_tagged_frees_without_sizes(void **state)
     assert_true(strict_release(&other));
 }
 
+static void *visited;
+
+static bool note_visited(void *object, size_t bytes, void *arg)
+{
+    (void)arg;
+    assert_int_equal(bytes, 100);
+    visited = object;
+    return true;
+}
+
 static void fallback_when_owners_can_little_says_so(void **state)
 {
     struct strict other;
     allot_allocator *list[] = {BASE, &other.base};
     struct allot_fallback f;
+    bool (*visit_was)(allot_allocator *, allot_visit_fn, void *);
     void *p;
 
     (void)state;
     strict_init(&other);
+    visit_was = other.ops.visit;
     for (int tagged = 0; tagged < 2; tagged++) {
         inner.ops.resize = NULL;
         inner.ops.usable = NULL;
@@ -313,6 +330,12 @@ static void fallback_when_owners_can_little_says_so(void **state)
         assert_false(allot_try_resize(&f.base, p, 100, 101));
         assert_int_equal(allot_allocator_usable(&f.base, p, 100, 4), 100);
         assert_false(allot_allocator_visit(&f.base, stop_at_once, NULL));
+        visited = NULL;
+        assert_true(allot_allocator_visit(&f.base, note_visited, NULL));
+        assert_ptr_equal(visited, p);
+        other.ops.visit = NULL;
+        assert_false(allot_allocator_visit(&f.base, note_visited, NULL));
+        other.ops.visit = visit_was;
         allot_delete(&f.base, p, 100);
         allot_fallback_release(&f);
     }

@@ -319,6 +319,23 @@ static void canary_when_freed_twice_over_what_checks_nothing_knows(void **state)
     assert_int_equal(allot_allocator_reset(BASE), 0);
 }
 
+static void canary_when_the_inner_one_cannot_tell_looks_itself(void **state)
+{
+    struct allot_canary c;
+    void *p;
+
+    (void)state;
+    inner.ops.usable = NULL; /* what it is told is what it says */
+    allot_canary_init(&c, BASE);
+    p = allot_new(&c.base, 10);
+    assert_int_equal(allot_allocator_usable(&c.base, p, ALLOT_SIZE_UNKNOWN, 4), 10);
+    inner.ops.caps &= ~(uint32_t)ALLOT_CAP_CHECKED;
+    assert_int_equal(allot_allocator_usable(&c.base, p, ALLOT_SIZE_UNKNOWN, 4), 10);
+    allot_delete(&c.base, p, ALLOT_SIZE_UNKNOWN);
+    assert_int_equal(inner.live_objects, 0);
+    assert_int_equal(allot_canary_release(&c), 0);
+}
+
 /* --- one thread --------------------------------------------------------------------------- */
 
 static void *misuse_all(void *arg)
@@ -525,6 +542,7 @@ int main(void)
         TEST(scopes_when_nested_count_their_own),
         TEST(logger_when_used_tells_every_call),
         TEST(log_when_traced_has_what_was_done),
+        TEST(canary_when_the_inner_one_cannot_tell_looks_itself),
         TEST(canary_when_overwritten_is_told),
         TEST(canary_when_reset_or_freed_twice_knows),
         TEST(canary_when_freed_twice_over_what_checks_nothing_knows),

@@ -276,6 +276,99 @@ static void finding_when_the_same_in_many_runs_is_one(void **state)
     }
 }
 
+/* Two kinds of finding in a run. */
+static int misuses_and_lies(allot_allocator *a, void *arg)
+{
+    return misuses(a, arg) + lies(a, arg) + 1;
+}
+
+static int told_kinds[ALLOT_OOM_MISUSE + 1];
+
+static void count_kinds(const struct allot_oom_finding *finding, void *arg)
+{
+    (void)arg;
+    told_kinds[finding->kind]++;
+}
+
+static void findings_when_of_different_kinds_are_told_apart(void **state)
+{
+    const struct allot_oom_options options = {.on_finding = count_kinds};
+    struct allot_oom_report report;
+
+    (void)state;
+    memset(told_kinds, 0, sizeof told_kinds);
+    assert_int_equal(allot_oom_run(misuses_and_lies, NULL, &options, &report), -EBADMSG);
+    assert_int_equal(report.runs, 3);
+    assert_int_equal(told_kinds[ALLOT_OOM_WRONG], 3);
+    assert_int_equal(told_kinds[ALLOT_OOM_MISUSE], 1);
+    recorded_count = 0;
+}
+
+/* From two stacks, in runs of their own. */
+static int leaks_one_or_the_other(allot_allocator *a, void *arg)
+{
+    void *p = first_object(a);
+    void *q = allot_new(a, 20);
+
+    (void)arg;
+    if (p != NULL && q != NULL) {
+        allot_delete(a, p, 10);
+        allot_delete(a, q, 20);
+    }
+    return 0;
+}
+
+static void leaks_when_of_different_stacks_are_told_apart(void **state)
+{
+    struct allot_oom_report report;
+
+    (void)state;
+    assert_int_equal(run(leaks_one_or_the_other, (struct allot_oom_options){0}, &report), -EBADMSG);
+    assert_int_equal(report.leaks, 2);
+    assert_int_equal(findings, 2);
+    assert_int_equal(last.run_count, 1);
+}
+
+/* The same result after failures at two places that are equally deep. */
+static int lies_of_two(allot_allocator *a, void *arg)
+{
+    void *p = allot_new(a, 10);
+    void *q = allot_new(a, 10);
+    int result = p == NULL || q == NULL ? 7 : 0;
+
+    (void)arg;
+    allot_delete(a, p, 10);
+    allot_delete(a, q, 10);
+    return result;
+}
+
+static int lies_in_a_loop(allot_allocator *a, void *arg)
+{
+    int result = 0;
+
+    (void)arg;
+    for (int i = 0; i < 3; i++) {
+        void *p = allot_new(a, 10);
+
+        if (p == NULL)
+            result = 7;
+        allot_delete(a, p, 10);
+    }
+    return result;
+}
+
+static void wrong_results_when_after_different_failures_are_told_apart(void **state)
+{
+    struct allot_oom_report report;
+
+    (void)state;
+    assert_int_equal(run(lies_of_two, (struct allot_oom_options){0}, &report), -EBADMSG);
+    assert_int_equal(report.wrong, 2);
+    assert_int_equal(run(lies_in_a_loop, (struct allot_oom_options){0}, &report), -EBADMSG);
+    assert_int_equal(report.wrong, 1);
+    assert_int_equal(last.run_count, 3);
+}
+
 static uint64_t told_runs;
 static int told_at, *number_now;
 
@@ -505,6 +598,9 @@ int main(void)
         TEST(leak_when_found_is_told_by_stack),
         TEST(leaks_when_many_are_all_counted),
         TEST(finding_when_the_same_in_many_runs_is_one),
+        TEST(findings_when_of_different_kinds_are_told_apart),
+        TEST(leaks_when_of_different_stacks_are_told_apart),
+        TEST(wrong_results_when_after_different_failures_are_told_apart),
         TEST(findings_when_too_many_to_remember_are_told_at_once),
         TEST(record_when_there_is_no_room_is_an_error),
         TEST(leak_when_the_inner_one_cannot_free_stays_there),
