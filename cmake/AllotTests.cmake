@@ -130,7 +130,8 @@ endif()
 # --- coverage ------------------------------------------------------------------------------
 
 if(ALLOT_COVERAGE)
-    add_library(allot_coverage_exit OBJECT EXCLUDE_FROM_ALL "${CMAKE_SOURCE_DIR}/tests/coverage_exit.c")
+    add_library(allot_coverage_exit OBJECT EXCLUDE_FROM_ALL
+        "${CMAKE_SOURCE_DIR}/tests/coverage_exit.c")
     target_link_libraries(allot_coverage_exit PRIVATE allot_flags_test)
 endif()
 
