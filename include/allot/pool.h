@@ -54,7 +54,9 @@ struct allot_pool_options {
     /* The opposite, before the memory goes back to the source. May be NULL. */
     void (*destroy)(void *object, void *arg);
     /* Called when the cap is reached or there is no memory. True: something was put (or the source
-     * can give more), so try once more. Called without a lock; may use the pool. May be NULL. */
+     * can give more), so try once more. In a shared pool another thread may be faster, and the get
+     * fail: who waits for a put asks again. Called without a lock; may use the pool. May be NULL.
+     */
     bool (*reclaim)(allot_pool *pool, void *arg);
     void *arg;        /* for the three of them */
     const char *name; /* for reports; copied, cut to 31 bytes */

@@ -98,10 +98,13 @@ struct ali_opool {
     struct ali_pool_chunk *window_chunk;
     size_t window_index; /* of its first object */
     uint64_t parked;
-    size_t objects;      /* in all chunks */
-    size_t planned;      /* in chunks that are being made */
-    size_t free_objects; /* the sum of `free` of all chunks */
-    size_t opened;       /* objects in all windows so far, and individual ones */
+    size_t objects;         /* in all chunks */
+    size_t planned;         /* in chunks that are being made */
+    size_t making;          /* chunks that are being made */
+    size_t waiting;         /* threads that wait for one */
+    _Atomic(uint32_t) made; /* how often one was, or could not be: what they wait on */
+    size_t free_objects;    /* the sum of `free` of all chunks */
+    size_t opened;          /* objects in all windows so far, and individual ones */
     size_t peak_objects;
     size_t next_objects; /* of the chunk to come, when they grow */
     size_t reserved_bytes;
@@ -195,6 +198,9 @@ void ali_pool_chunk_count_free(struct ali_opool *o, struct ali_pool_chunk *c, pt
 uint64_t ali_states_equal(const uint8_t *states, uint8_t mask, uint8_t value);
 /* Grows the pool: enters and leaves the lock, which is not held. 0, or the cause is set. */
 allot_status ali_opool_grow(struct ali_opool *o, size_t objects, const void *caller);
+/* The same by one object at least, unless there is a free one again, or another thread's chunk
+ * brings one. */
+allot_status ali_opool_provide(struct ali_opool *o, const void *caller);
 /* Destroys what is constructed and gives the memory back; no lock held, not in the list. */
 void ali_pool_chunk_end(struct ali_opool *o, struct ali_pool_chunk *c);
 

@@ -247,29 +247,109 @@ static void plan_first(struct ali_opool *o)
             ali_max(FIRST_CHUNK_BYTES / (o->stride_bytes + 1), (size_t)CHUNK_OBJECTS_MIN);
 }
 
-allot_status ali_opool_grow(struct ali_opool *o, size_t objects, const void *caller)
+/* Pools that this thread is making a chunk of, for which it must not wait: the source may use the
+ * pool. */
+struct growth {
+    const struct ali_opool *pool;
+    const struct growth *outer;
+};
+static _Thread_local const struct growth *growths __attribute__((tls_model("initial-exec")));
+
+static bool is_growing_here(const struct ali_opool *o)
+{
+    const struct growth *g = growths;
+
+    while (g != NULL && g->pool != o)
+        g = g->outer;
+    return g != NULL;
+}
+
+static struct ali_pool_chunk *make_chunk_here(struct ali_opool *o, size_t count, const void *caller)
+{
+    const struct growth here = {o, growths};
+    struct ali_pool_chunk *c;
+
+    growths = &here;
+    c = make_chunk(o, count, caller);
+    growths = here.outer;
+    return c;
+}
+
+/* Until another thread has made its chunk, or could not. The lock is given up meanwhile. Who is
+ * woken wakes the next. */
+static void wait_for_chunk(struct ali_opool *o)
+{
+    uint32_t made = atomic_load_explicit(&o->made, memory_order_relaxed);
+
+    o->waiting++;
+    ali_opool_leave(o);
+    ali_os_wait(&o->made, made);
+    ali_os_wake_one(&o->made);
+    ali_opool_enter(o);
+    o->waiting--;
+}
+
+/* Where all that the cap allows is in a chunk to come, there is something as soon as that has come:
+ * objects that nobody has do not make a get fail. The lock is held. */
+static size_t plan_or_wait(struct ali_opool *o, size_t least, bool unless_free)
+{
+    for (;;) {
+        size_t count;
+
+        if (unless_free && (o->free_objects != 0 || o->parked != 0))
+            return 0;
+        count = plan(o, least);
+        if (count != 0 || o->making == 0 || is_growing_here(o))
+            return count;
+        wait_for_chunk(o);
+    }
+}
+
+static void add_made(struct ali_opool *o, struct ali_pool_chunk *c, size_t planned)
+{
+    o->planned -= planned;
+    o->making--;
+    if (c != NULL) {
+        ali_pool_chunk_add(o, c);
+        plan_next(o);
+    }
+    atomic_fetch_add_explicit(&o->made, 1, memory_order_relaxed);
+    if (o->waiting != 0)
+        ali_os_wake_one(&o->made);
+}
+
+static allot_status grow(struct ali_opool *o, size_t least, bool unless_free, const void *caller)
 {
     struct ali_pool_chunk *c;
+    bool is_free;
     size_t count;
 
     if (o->source == NULL)
         return fail(ALLOT_CAUSE_EXHAUSTED);
     ali_opool_enter(o);
     plan_first(o);
-    count = plan(o, objects);
+    count = plan_or_wait(o, least, unless_free);
+    is_free = unless_free && (o->free_objects != 0 || o->parked != 0);
     o->planned += count;
+    o->making += count != 0;
     ali_opool_leave(o);
     if (count == 0)
-        return fail(ALLOT_CAUSE_EXHAUSTED);
-    c = make_chunk(o, count, caller);
+        return is_free ? 0 : fail(ALLOT_CAUSE_EXHAUSTED);
+    c = make_chunk_here(o, count, caller);
     ali_opool_enter(o);
-    o->planned -= count;
-    if (c != NULL) {
-        ali_pool_chunk_add(o, c);
-        plan_next(o);
-    }
+    add_made(o, c, count);
     ali_opool_leave(o);
     return c != NULL ? 0 : -ENOMEM;
+}
+
+allot_status ali_opool_grow(struct ali_opool *o, size_t objects, const void *caller)
+{
+    return grow(o, objects, false, caller);
+}
+
+allot_status ali_opool_provide(struct ali_opool *o, const void *caller)
+{
+    return grow(o, 1, true, caller);
 }
 
 void ali_pool_chunk_end(struct ali_opool *o, struct ali_pool_chunk *c)

@@ -195,17 +195,29 @@ static bool take_locked(struct ali_opool *o, struct taken *t, uint32_t *turn)
     return good;
 }
 
+/* What the callback does leaves no trace in the error that the get fails with. */
+static bool reclaim(struct ali_opool *o)
+{
+    struct allot_error error = allot_last_error();
+    int number = errno;
+    bool more = o->reclaim(o->pool, o->arg);
+
+    ali_error_set(error.layer, error.cause, error.os_error);
+    errno = number;
+    return more;
+}
+
 /* Nothing is left: grows, or has the program put something. */
 static bool recover(struct ali_opool *o, bool *asked, const struct ali_site *site)
 {
     if ((o->flags & ALLOT_POOL_CACHED) && ali_cache_flush(o) != 0)
         return true;
-    if (ali_opool_grow(o, 1, site->caller) == 0)
+    if (ali_opool_provide(o, site->caller) == 0)
         return true;
     if (o->reclaim == NULL || *asked)
         return false;
     *asked = true;
-    return o->reclaim(o->pool, o->arg);
+    return reclaim(o);
 }
 
 static void untake(struct ali_opool *o, const struct taken *t)
@@ -246,7 +258,7 @@ static void *take_alone(struct ali_opool *o, const struct ali_site *site)
 {
     void *p = ali_alone_take(o, site);
 
-    if (p == NULL && o->reclaim != NULL && o->reclaim(o->pool, o->arg))
+    if (p == NULL && o->reclaim != NULL && reclaim(o))
         p = ali_alone_take(o, site);
     return p != NULL ? p : no_object(o);
 }

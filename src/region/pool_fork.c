@@ -43,7 +43,7 @@ static void settle_pool(struct ali_opool *o)
     o->window_chunk = o->put_chunk = NULL;
     memset(o->lists, 0, sizeof o->lists);
     memset(o->hints, 0, sizeof o->hints);
-    o->objects = o->planned = o->free_objects = 0;
+    o->objects = o->planned = o->making = o->waiting = o->free_objects = 0;
     for (struct ali_area *area = o->chunks.first; area != NULL; area = area->next)
         settle_chunk(o, (struct ali_pool_chunk *)area);
     ali_cache_fork_child(o);
