@@ -48,8 +48,9 @@ struct allot_pool_options {
     size_t chunk_objects; /* objects in each chunk; 0: chunks grow with the pool */
     size_t max_objects;   /* the cap; 0: none */
     uint32_t flags;       /* enum allot_pool_flag */
-    /* Makes an object out of raw memory, when it is handed out for the first time; it stays
-     * constructed while it is in the pool. Anything but 0 makes the get fail. May be NULL. */
+    /* Makes an object out of raw memory, when it is handed out for the first time, which none is
+     * while the pool has a constructed one; it stays constructed while it is in the pool. Anything
+     * but 0 makes the get fail. May be NULL. */
     allot_status (*construct)(void *object, void *arg);
     /* The opposite, before the memory goes back to the source. May be NULL. */
     void (*destroy)(void *object, void *arg);

@@ -283,27 +283,15 @@ void allot_pool_put_bulk(allot_pool *pool, void *const *objects, size_t count)
 
 /* --- everything at once ------------------------------------------------------------------- */
 
-static size_t count_free_in(const struct ali_pool_chunk *c)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < c->count; i += ALI_WINDOW)
-        count += ali_bit_count(ali_states_equal(c->states + i, 0xff, ALI_OBJECT_FREE));
-    return count;
-}
-
 /* Free objects that are constructed, where there is a constructor. */
 static size_t count_ready(struct ali_opool *o)
 {
-    size_t ready = 0;
+    size_t ready;
 
     ali_opool_enter(o);
     ali_opool_fold(o);
     ali_opool_close_window(o);
-    if (o->construct == NULL)
-        ready = o->free_objects;
-    for (struct ali_area *a = o->chunks.first; a != NULL && o->construct != NULL; a = a->next)
-        ready += count_free_in((struct ali_pool_chunk *)a);
+    ready = o->free_objects - o->raw_objects;
     ali_opool_leave(o);
     return ready;
 }
@@ -329,6 +317,7 @@ static bool claim_raw(struct ali_opool *o, struct ali_pool_chunk *c, size_t limi
     for (uint64_t bits = b->bits; bits != 0; bits &= bits - 1)
         ali_state_write(c->states + b->index + ali_low_bit(bits), ALI_OBJECT_MAKING);
     ali_pool_chunk_count_free(o, c, -(ptrdiff_t)ali_bit_count(b->bits));
+    ali_pool_chunk_count_raw(o, c, -(ptrdiff_t)ali_bit_count(b->bits));
     b->chunk = c;
     return b->bits != 0;
 }
@@ -339,7 +328,7 @@ static bool claim_some_raw(struct ali_opool *o, size_t limit, struct batch *b)
 
     ali_opool_enter(o);
     for (struct ali_area *a = o->chunks.first; a != NULL && !good; a = a->next)
-        if (((struct ali_pool_chunk *)a)->free != 0)
+        if (((struct ali_pool_chunk *)a)->raw != 0)
             good = claim_raw(o, (struct ali_pool_chunk *)a, limit, b);
     ali_opool_leave(o);
     return good;
@@ -375,6 +364,7 @@ static size_t construct_batch(struct ali_opool *o, const struct batch *b)
         ali_state_write(b->chunk->states + b->index + ali_low_bit(bits),
                         made & bits & -bits ? ALI_OBJECT_FREE : ALI_OBJECT_RAW);
     ali_pool_chunk_count_free(o, b->chunk, (ptrdiff_t)ali_bit_count(b->bits));
+    ali_pool_chunk_count_raw(o, b->chunk, (ptrdiff_t)ali_bit_count(b->bits & ~made));
     ali_opool_leave(o);
     return ali_bit_count(made);
 }

@@ -15,8 +15,9 @@
  *
  * A window is 64 neighbours. The objects of it that were free when it was opened are its bits (in
  * allot_pool.bits those that the inlined get may take, in `parked` the others), and are no longer
- * counted in the chunk's `free`. Puts into the chunk of the inlined path are counted there when
- * somebody needs to know (ali_opool_fold).
+ * counted in the chunk's `free`. Where there is a constructor they are constructed; only when no
+ * such object is left anywhere, one that is RAW is the window. Puts into the chunk of the inlined
+ * path are counted there when somebody needs to know (ali_opool_fold).
  *
  * Locks: `lock` (rank POOL) in shared pools only. Never held while the source, a constructor, a
  * callback or an observer is called. */
@@ -52,6 +53,7 @@ struct ali_pool_chunk {
     uint8_t *states;
     size_t count;
     size_t free;   /* FREE or RAW, and not in the window */
+    size_t raw;    /* of these, RAW; counted where there is a constructor, otherwise 0 */
     size_t hint;   /* index of the object that was put last */
     size_t cursor; /* where the search for a window goes on: a multiple of ALI_WINDOW */
     uint8_t list;  /* of those with free objects: enum ali_pool_chunk_list */
@@ -104,6 +106,7 @@ struct ali_opool {
     size_t waiting;         /* threads that wait for one */
     _Atomic(uint32_t) made; /* how often one was, or could not be: what they wait on */
     size_t free_objects;    /* the sum of `free` of all chunks */
+    size_t raw_objects;     /* likewise of `raw` */
     size_t opened;          /* objects in all windows so far, and individual ones */
     size_t peak_objects;
     size_t next_objects; /* of the chunk to come, when they grow */
@@ -180,6 +183,14 @@ ALI_INLINE bool ali_pool_chunk_index(const struct ali_opool *o, const struct ali
 ALI_INLINE struct ali_pool_chunk **ali_pool_chunk_hint(struct ali_opool *o, const void *p)
 {
     return &o->hints[((uintptr_t)p >> 18) % ALI_POOL_CHUNK_HINTS];
+}
+
+/* `count` more objects of the chunk are RAW; where constructors do not matter, none ever is. */
+ALI_INLINE void ali_pool_chunk_count_raw(struct ali_opool *o, struct ali_pool_chunk *c,
+                                         ptrdiff_t count)
+{
+    c->raw += (size_t)count;
+    o->raw_objects += (size_t)count;
 }
 
 /* --- pool_chunk.c: chunks. The lock is held, unless told otherwise. */

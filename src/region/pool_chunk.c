@@ -75,6 +75,7 @@ struct ali_pool_chunk *ali_pool_chunk_make(const struct ali_opool *o, void *memo
     if (least != 0)
         count = least;
     *c = (struct ali_pool_chunk){.count = count, .states = (uint8_t *)(c + 1), .free = count};
+    c->raw = o->construct != NULL ? count : 0;
     c->area.start = objects_at(o, header, count);
     c->area.bytes = count * o->stride_bytes;
     memset(c->states, ALI_OBJECT_RAW, count);
@@ -145,6 +146,7 @@ void ali_pool_chunk_detach(struct ali_opool *o, struct ali_pool_chunk *c)
 {
     ali_areas_remove(&o->chunks, &c->area);
     ali_pool_chunk_count_free(o, c, -(ptrdiff_t)c->free);
+    ali_pool_chunk_count_raw(o, c, -(ptrdiff_t)c->raw);
     o->objects -= c->count;
     o->reserved_bytes -= c->memory_bytes;
     for (size_t i = 0; i < ALI_POOL_CHUNK_HINTS; i++)
@@ -164,6 +166,7 @@ void ali_pool_chunk_add(struct ali_opool *o, struct ali_pool_chunk *c)
     size_t count = c->count;
 
     ali_areas_add(&o->chunks, &c->area);
+    o->raw_objects += c->raw;
     o->objects += count;
     o->reserved_bytes += c->memory_bytes;
     c->free = 0;

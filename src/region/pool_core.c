@@ -29,15 +29,28 @@ void ali_opool_close_window(struct ali_opool *o)
     ali_pool_chunk_count_free(o, o->window_chunk, (ptrdiff_t)ali_bit_count(bits));
 }
 
-/* Those of a window that can be taken: in a pool with a constructor, constructed ones first. */
+/* Constructors are dear: none is called while there is a constructed object. */
+static bool is_used_up(const struct ali_opool *o)
+{
+    return o->free_objects == o->raw_objects && o->raw_objects != 0;
+}
+
+static bool has_some(const struct ali_opool *o, const struct ali_pool_chunk *c)
+{
+    return is_used_up(o) ? c->raw != 0 : c->free != c->raw;
+}
+
+/* Those of a window that can be taken. */
 static uint64_t free_bits(const struct ali_opool *o, const struct ali_pool_chunk *c, size_t index)
 {
     uint64_t bits;
 
     if (o->construct == NULL)
         return ali_states_equal(c->states + index, 0xfd, 0);
-    bits = ali_states_equal(c->states + index, 0xff, ALI_OBJECT_FREE);
-    return bits != 0 ? bits : ali_states_equal(c->states + index, 0xff, ALI_OBJECT_RAW);
+    if (!is_used_up(o))
+        return ali_states_equal(c->states + index, 0xff, ALI_OBJECT_FREE);
+    bits = ali_states_equal(c->states + index, 0xff, ALI_OBJECT_RAW);
+    return bits & -bits;
 }
 
 /* Of large objects a window gives few, so that a program that gets and puts one at a time keeps
@@ -61,6 +74,8 @@ static void open_window(struct ali_opool *o, struct ali_pool_chunk *c, size_t in
     uint64_t some = narrow(o, bits, near);
     size_t count = ali_bit_count(some);
 
+    if (is_used_up(o))
+        ali_pool_chunk_count_raw(o, c, -1);
     o->window_chunk = c;
     o->window_index = index;
     o->parked = some;
@@ -99,6 +114,15 @@ static bool open_warm(struct ali_opool *o, struct ali_pool_chunk *c, unsigned le
     return true;
 }
 
+static struct ali_pool_chunk *first_of(const struct ali_opool *o, enum ali_pool_chunk_list list)
+{
+    struct ali_pool_chunk *c = o->lists[list];
+
+    while (c != NULL && !has_some(o, c))
+        c = c->next_free;
+    return c;
+}
+
 /* First choice is the chunk that was put to last, as long as it is rich: a window of few objects
  * is soon used up. The search goes on where it was, and never begins anew at the lowest address. */
 static bool refill(struct ali_opool *o)
@@ -106,8 +130,8 @@ static bool refill(struct ali_opool *o)
     struct ali_pool_chunk *put = o->put_chunk;
     struct ali_pool_chunk *c = put;
 
-    if (c == NULL || c->list != ALI_POOL_CHUNK_RICH)
-        c = o->lists[ALI_POOL_CHUNK_RICH];
+    if (c == NULL || c->list != ALI_POOL_CHUNK_RICH || !has_some(o, c))
+        c = first_of(o, ALI_POOL_CHUNK_RICH);
     if (c != NULL) {
         if (!open_warm(o, c, ALI_WINDOW / 8))
             search(o, c);
@@ -115,7 +139,7 @@ static bool refill(struct ali_opool *o)
     }
     if (put != NULL && put->free != 0 && open_warm(o, put, 1))
         return true;
-    c = o->lists[ALI_POOL_CHUNK_POOR];
+    c = first_of(o, ALI_POOL_CHUNK_POOR);
     if (c != NULL)
         search(o, c);
     return c != NULL;
@@ -220,12 +244,19 @@ static bool recover(struct ali_opool *o, bool *asked, const struct ali_site *sit
     return reclaim(o);
 }
 
+/* It was not constructed after all. */
+static void put_back_raw(struct ali_opool *o, const struct taken *t)
+{
+    o->opened--;
+    ali_pool_chunk_count_free(o, t->chunk, 1);
+    ali_pool_chunk_count_raw(o, t->chunk, 1);
+}
+
 static void untake(struct ali_opool *o, const struct taken *t)
 {
     ali_opool_enter(o);
     ali_state_write(t->state, ALI_OBJECT_RAW);
-    o->opened--;
-    ali_pool_chunk_count_free(o, t->chunk, 1);
+    put_back_raw(o, t);
     ali_opool_leave(o);
 }
 
@@ -287,8 +318,7 @@ static bool take_ready(struct ali_opool *o, struct taken *t)
         return false;
     if (!t->is_raw || o->construct == NULL)
         return true;
-    o->opened--;
-    ali_pool_chunk_count_free(o, t->chunk, 1);
+    put_back_raw(o, t);
     return false;
 }
 

@@ -20,17 +20,20 @@ static uint8_t settled(uint8_t state)
 static void settle_chunk(struct ali_opool *o, struct ali_pool_chunk *c)
 {
     size_t unused = 0;
+    size_t raw = 0;
 
     for (size_t i = 0; i < c->count; i++) {
         uint8_t state = settled(ali_state_read(c->states + i));
 
         ali_state_write(c->states + i, state);
         unused += ali_object_is_free(state);
+        raw += o->construct != NULL && state == ALI_OBJECT_RAW;
     }
-    c->free = 0;
+    c->free = c->raw = 0;
     c->list = ALI_POOL_CHUNK_FULL;
     o->objects += c->count;
     ali_pool_chunk_count_free(o, c, (ptrdiff_t)unused);
+    ali_pool_chunk_count_raw(o, c, (ptrdiff_t)raw);
 }
 
 static void settle_pool(struct ali_opool *o)
@@ -43,7 +46,7 @@ static void settle_pool(struct ali_opool *o)
     o->window_chunk = o->put_chunk = NULL;
     memset(o->lists, 0, sizeof o->lists);
     memset(o->hints, 0, sizeof o->hints);
-    o->objects = o->planned = o->making = o->waiting = o->free_objects = 0;
+    o->objects = o->planned = o->making = o->waiting = o->free_objects = o->raw_objects = 0;
     for (struct ali_area *area = o->chunks.first; area != NULL; area = area->next)
         settle_chunk(o, (struct ali_pool_chunk *)area);
     ali_cache_fork_child(o);

@@ -178,6 +178,16 @@ static size_t audit_chunk(const struct ali_opool *o, const struct ali_pool_chunk
     return wrong;
 }
 
+/* An object in `parked` is never RAW where there is a constructor, except the one that is taken. */
+static size_t audit_raw(const struct ali_opool *o, const struct ali_pool_chunk *c)
+{
+    size_t raw = 0;
+
+    for (size_t i = 0; i < c->count && o->construct != NULL; i++)
+        raw += ali_state_read(c->states + i) == ALI_OBJECT_RAW;
+    return raw != c->raw;
+}
+
 /* Inconsistencies of one list; its free objects are added to *sum. */
 static size_t audit_list(const struct ali_opool *o, enum ali_pool_chunk_list list, size_t *sum)
 {
@@ -208,15 +218,17 @@ size_t allot_pool_audit(const allot_pool *pool)
     const struct ali_opool *o = pool->own;
     size_t wrong = ali_areas_audit(&o->chunks) + ali_areas_audit(&o->alone);
     size_t objects = 0;
+    size_t raw = 0;
 
     wrong += audit_window(o) + audit_lists(o);
     for (const struct ali_area *area = o->chunks.first; area != NULL; area = area->next) {
         const struct ali_pool_chunk *c = (const struct ali_pool_chunk *)area;
 
-        wrong += audit_chunk(o, c);
+        wrong += audit_chunk(o, c) + audit_raw(o, c);
+        raw += c->raw;
         objects += c->count;
     }
-    wrong += objects != o->objects;
+    wrong += objects != o->objects || raw != o->raw_objects;
     wrong += pool->puts != 0 && o->put_chunk == NULL;
     wrong += pool->stride_bytes != o->stride_bytes || pool->reciprocal != o->reciprocal;
     return wrong;
