@@ -41,9 +41,7 @@ static void copy_name(char *to, size_t bytes, const char *name)
 static void fill_in(struct ali_opool *o, allot_pool *pool, const struct allot_pool_options *options)
 {
     size_t align = options->align != 0 ? options->align : (size_t)1 << ALLOT_ALIGN_DEFAULT;
-    uint64_t seed[2];
 
-    ali_os_random(seed);
     *o = (struct ali_opool){
         .pool = pool,
         .object_bytes = options->object_bytes,
@@ -57,7 +55,6 @@ static void fill_in(struct ali_opool *o, allot_pool *pool, const struct allot_po
         .reclaim = options->reclaim,
         .arg = options->arg,
         .lock = ALI_LOCK_INIT(ALI_RANK_POOL),
-        .sampler = {.random = {seed[0] ^ (uintptr_t)pool}},
         .has_checker = ali_os_has_checker(),
     };
     if (o->flags & ALLOT_POOL_CACHED)

@@ -6,14 +6,26 @@ static const struct ali_observer *listener(uint32_t turn)
     return turn != 0 && turn == ali_seam_turn() ? ali_observer_at(turn) : NULL;
 }
 
-bool ali_seam_wants_individual(const allot_allocator *source)
+bool ali_seam_is_individual(void)
 {
     const struct ali_observer *observer = listener(ali_seam_turn());
 
-    if (observer == NULL ? ali_options.regions != ALI_REGIONS_INDIVIDUAL
-                         : observer->mean_bytes != 0)
-        return false;
-    return source != NULL && (source->ops->caps & ALLOT_CAP_FREE) != 0;
+    return (observer != NULL && observer->mean_bytes == 0) ||
+           ali_options.regions == ALI_REGIONS_INDIVIDUAL;
+}
+
+bool ali_seam_wants_individual(const allot_allocator *source)
+{
+    return ali_unlikely(ali_seam_is_individual()) && source != NULL &&
+           (source->ops->caps & ALLOT_CAP_FREE) != 0;
+}
+
+static void seed(struct ali_sampler *sampler)
+{
+    uint64_t words[2];
+
+    ali_os_random(words);
+    sampler->random.state = words[0] ^ (words[1] + (uintptr_t)sampler);
 }
 
 static void rearm(struct ali_sampler *sampler, const struct ali_observer *observer)
@@ -23,10 +35,12 @@ static void rearm(struct ali_sampler *sampler, const struct ali_observer *observ
     sampler->left_bytes = (int64_t)(bytes < INT64_MAX ? bytes : INT64_MAX);
 }
 
-static void arm_for(struct ali_sampler *sampler, const struct ali_observer *observer)
+void ali_sampler_arm(struct ali_sampler *sampler, const struct ali_observer *observer)
 {
     if (sampler->armed_for == observer)
         return;
+    if (sampler->random.state == 0)
+        seed(sampler);
     sampler->armed_for = observer;
     if (observer->mean_bytes != 0)
         rearm(sampler, observer);
@@ -39,7 +53,7 @@ uint32_t ali_sampler_due(struct ali_sampler *sampler, size_t bytes)
 
     if (ali_likely(observer == NULL))
         return 0;
-    arm_for(sampler, observer);
+    ali_sampler_arm(sampler, observer);
     if (observer->mean_bytes == 0)
         return turn;
     sampler->left_bytes -= (int64_t)bytes;
@@ -56,7 +70,7 @@ size_t ali_sampler_skip(struct ali_sampler *sampler, size_t bytes, size_t count)
 
     if (ali_likely(observer == NULL))
         return count;
-    arm_for(sampler, observer);
+    ali_sampler_arm(sampler, observer);
     if (observer->mean_bytes == 0 || sampler->left_bytes <= 1)
         return 0;
     skipped = ali_min(count, (size_t)(sampler->left_bytes - 1) / bytes);

@@ -14,16 +14,20 @@ ALI_INLINE uint32_t ali_seam_turn(void)
     return ali_observe_paused ? 0 : ali_observer_turn_now();
 }
 
-/* Whether every object is to be an allocation of its own of the source (NULL: it has none). */
+/* Whether every object is to be an allocation of its own; and of that source (NULL: it has none),
+ * which can free it. */
+bool ali_seam_is_individual(void);
 bool ali_seam_wants_individual(const allot_allocator *source);
 
-/* Who is to be told of which allocation. All zero but `random` at first. */
+/* Who is to be told of which allocation. All zero at first. */
 struct ali_sampler {
     struct ali_random random;
     const struct ali_observer *armed_for;
     int64_t left_bytes;
 };
 
+/* A new countdown, unless there is one for this observer. */
+void ali_sampler_arm(struct ali_sampler *sampler, const struct ali_observer *observer);
 /* The turn of the observer to be told of an allocation of so many bytes, which are charged; 0:
  * none. */
 uint32_t ali_sampler_due(struct ali_sampler *sampler, size_t bytes);

@@ -25,15 +25,11 @@ static void copy_name(char *to, size_t bytes, const char *name)
 static void fill_in(struct ali_stack *s, allot_stack *stack,
                     const struct allot_stack_options *options)
 {
-    uint64_t seed[2];
-
-    ali_os_random(seed);
     *s = (struct ali_stack){
         .stack = stack,
         .flags = options->flags,
         .limit_bytes = options->limit_bytes,
         .next_bytes = ali_max(options->chunk_bytes, sizeof(struct ali_stack_chunk) + 64),
-        .sampler = {.random = {seed[0] ^ (uintptr_t)stack}},
         .has_checker = ali_os_has_checker(),
     };
     if (options->chunk_bytes == 0)

@@ -10,31 +10,17 @@
 #include "region/region.h"
 #include "region/seam.h"
 
-static int64_t next_interval(allot_arena *a, const struct ali_observer *observer)
+/* The arena's own fields lie where they are looked at. */
+static struct ali_sampler sampler_of(const allot_arena *a)
 {
-    struct ali_random random = {a->random};
-    uint64_t bytes = ali_observe_interval(observer->mean_bytes, &random);
-
-    a->random = random.state;
-    return (int64_t)(bytes < INT64_MAX ? bytes : INT64_MAX);
+    return (struct ali_sampler){{a->random}, a->sampled_for, a->sample_left};
 }
 
-static void seed(allot_arena *a)
+static void keep_sampler(allot_arena *a, const struct ali_sampler *sampler)
 {
-    uint64_t words[2];
-
-    ali_os_random(words);
-    a->random = words[0] ^ (words[1] + (uintptr_t)a) ^ a->epoch << 32;
-}
-
-static void arm_for(allot_arena *a, const struct ali_observer *observer)
-{
-    if (a->sampled_for == observer)
-        return;
-    if (a->random == 0)
-        seed(a);
-    a->sampled_for = observer;
-    a->sample_left = observer->mean_bytes == 0 ? 0 : next_interval(a, observer);
+    a->random = sampler->random.state;
+    a->sampled_for = sampler->armed_for;
+    a->sample_left = sampler->left_bytes;
 }
 
 void ali_watch_settle(allot_arena *a)
@@ -52,7 +38,10 @@ static size_t visible_bytes(const allot_arena *a)
 
 static void show_to(allot_arena *a, const struct ali_observer *observer)
 {
-    arm_for(a, observer);
+    struct ali_sampler sampler = sampler_of(a);
+
+    ali_sampler_arm(&sampler, observer);
+    keep_sampler(a, &sampler);
     a->end = a->at;
     if (observer->mean_bytes != 0 && a->chunk != NULL)
         a->end += visible_bytes(a);
@@ -75,34 +64,18 @@ void ali_watch_show(allot_arena *a)
         a->flags |= ALI_ARENA_MIXED;
 }
 
-static bool wants_individual(void)
-{
-    const struct ali_observer *observer = ali_observer_at(ali_seam_turn());
-
-    return (observer != NULL && observer->mean_bytes == 0) ||
-           ali_options.regions == ALI_REGIONS_INDIVIDUAL;
-}
-
 bool ali_arena_is_individual(const allot_arena *a)
 {
-    return ali_unlikely(wants_individual()) && a->reserve == NULL &&
+    return ali_unlikely(ali_seam_is_individual()) && a->reserve == NULL &&
            !(a->flags & ALLOT_ARENA_BUFFER_ONLY) && (ali_source_caps(a) & ALLOT_CAP_FREE);
 }
 
 uint32_t ali_watch_due(allot_arena *a, size_t bytes)
 {
-    uint32_t turn = ali_seam_turn();
-    const struct ali_observer *observer = ali_observer_at(turn);
+    struct ali_sampler sampler = sampler_of(a);
+    uint32_t turn = ali_sampler_due(&sampler, bytes);
 
-    if (ali_likely(observer == NULL))
-        return 0;
-    arm_for(a, observer);
-    if (observer->mean_bytes == 0)
-        return turn;
-    a->sample_left -= (int64_t)bytes;
-    if (a->sample_left > 0)
-        return 0;
-    a->sample_left = next_interval(a, observer);
+    keep_sampler(a, &sampler);
     return turn;
 }
 
