@@ -21,7 +21,7 @@ enum mode {
 struct entry {
     struct fuzz_object object;
     bool is_freed;
-    unsigned mark;
+    uint64_t mark; /* its id; of an object of frames: the frame */
 };
 
 static struct {
@@ -233,25 +233,23 @@ static void resize_or_move(unsigned choice, size_t size)
 static struct entry *entry_of_mark(unsigned i)
 {
     for (size_t k = 0; k < m.count; k++)
-        if (m.entries[k].object.p == NULL && m.entries[k].mark == i)
+        if (m.entries[k].object.p == NULL && m.entries[k].mark == m.marks[i].id)
             return &m.entries[k];
     return NULL;
 }
 
+/* Marks of one place are one mark. */
 static void mark(unsigned i)
 {
-    struct entry *e = entry_of_mark(i);
     size_t calls = m.source.calls;
 
     if (m.count == ENTRIES)
         return;
-    if (e != NULL)
-        e->mark = MARKS; /* nobody's any more */
     m.marks[i] = allot_stack_mark_get(&m.stack);
     if (m.marks[i].id == 0)
         fuzz_require(is_excused(calls), "no mark for no reason");
-    else
-        m.entries[m.count++] = (struct entry){.mark = i};
+    else if (entry_of_mark(i) == NULL)
+        m.entries[m.count++] = (struct entry){.mark = m.marks[i].id};
 }
 
 /* When something below a mark was freed out of order, it depends on what else was popped whether
@@ -394,7 +392,7 @@ static void run_frames(struct fuzz_input *in, const struct allot_stack_options *
             if (p == NULL)
                 fuzz_require(is_excused(0), "no memory for no reason");
             else
-                e[n++] = (struct entry){.object = {.p = p, .size = size}, .mark = (unsigned)frame};
+                e[n++] = (struct entry){.object = {.p = p, .size = size}, .mark = frame};
             if (p != NULL)
                 fuzz_fill(&e[n - 1].object);
         }
