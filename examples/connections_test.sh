@@ -25,6 +25,7 @@ done
 "$connections" 0 1 1 2>/dev/null && fail "ran without threads"
 "$connections" 1 1 2>/dev/null && fail "ran without a number"
 
-# too few descriptors for a connection (the loader needs one): the constructor fails, and so does the request
+# too few descriptors for a connection (the loader needs one): the constructor fails, and so does
+# the request
 got=$( (exec 3>&-; ulimit -n 4; exec "$connections" 1 5 2) 2>&1) && fail "went on without sockets"
 [ "$got" = "0 requests, 0 opened, 0 closed" ] || fail "without sockets said $got"

@@ -26,6 +26,7 @@
 
 #include "allot/pool.h"
 #include "region/area.h"
+#include "region/mask.h"
 #include "region/seam.h"
 
 enum {
@@ -38,7 +39,6 @@ enum {
     ALI_OBJECT_HELD = 254,   /* being put, by one thread */
     ALI_OBJECT_PAD = 255,    /* behind the last object of a chunk */
 };
-#define ALI_WINDOW 64
 
 /* Which list a chunk is in. A window of a rich chunk is worth opening: an eighth of it is free. */
 enum ali_pool_chunk_list { ALI_POOL_CHUNK_FULL, ALI_POOL_CHUNK_POOR, ALI_POOL_CHUNK_RICH };
@@ -205,8 +205,6 @@ void ali_pool_chunk_detach(struct ali_opool *o, struct ali_pool_chunk *c);
 struct ali_pool_chunk *ali_pool_chunk_find(struct ali_opool *o, const void *p);
 /* `count` more objects of the chunk are free; less when negative. */
 void ali_pool_chunk_count_free(struct ali_opool *o, struct ali_pool_chunk *c, ptrdiff_t count);
-/* Bit i: (states[i] & mask) == value; 64 of them. */
-uint64_t ali_states_equal(const uint8_t *states, uint8_t mask, uint8_t value);
 /* Grows the pool: enters and leaves the lock, which is not held. 0, or the cause is set. */
 allot_status ali_opool_grow(struct ali_opool *o, size_t objects, const void *caller);
 /* The same by one object at least, unless there is a free one again, or another thread's chunk
