@@ -48,8 +48,11 @@ static const char *parse_value(TREE *t, const char *s, struct value **value)
     if (open == '"')
         return parse_string(t, s, &v->text);
     if (open != '{' && open != '[') {
+        uint64_t number = 0;
+
         while (*s >= '0' && *s <= '9')
-            v->number = v->number * 10 + (*s++ - '0');
+            number = number * 10 + (uint64_t)(*s++ - '0');
+        v->number = (double)number;
         return s;
     }
     for (s = skip_space(s + 1); *s != '}' && *s != ']'; s = skip_space(s)) {
