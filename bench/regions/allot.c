@@ -12,7 +12,6 @@
 
 #define REGION allot_arena
 #define REGION_MARK struct allot_arena_mark
-#define SCOPE_STATE struct allot_scratch
 #define FRAMES_STATE allot_frames
 
 static allot_arena *region_open(int which)
@@ -43,9 +42,9 @@ static void region_reset(allot_arena *a)
 #define region_mark(a) allot_arena_mark(a)
 #define region_rewind(a, mark) ((void)allot_arena_rewind((a), &(mark)))
 
-#define scope_begin(s) ((void)(*(s) = allot_scratch_begin(NULL, 0)))
-#define scope_push(s, bytes) allot_arena_push((s)->arena, (bytes))
-#define scope_end(s) allot_scratch_end(s)
+#define SCOPE(s) struct allot_scratch s = allot_scratch_begin(NULL, 0)
+#define scope_push(s, bytes) allot_arena_push((s).arena, (bytes))
+#define scope_end(s) allot_scratch_end(&(s))
 
 static allot_frames *frames_open(void)
 {

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #define REGION apr_pool_t
-#define SCOPE_STATE struct scope
 
 static apr_pool_t *open_in(apr_pool_t *parent)
 {
@@ -39,22 +38,19 @@ static void region_reset(apr_pool_t *pool)
     apr_pool_clear(pool);
 }
 
-struct scope {
-    apr_pool_t *pool;
-};
-
 /* A pool within one of the thread. */
-static inline void scope_begin(struct scope *s)
+static inline apr_pool_t *scope_begin(void)
 {
     static _Thread_local apr_pool_t *mine;
 
     if (mine == NULL)
         mine = region_open(0);
-    s->pool = open_in(mine);
+    return open_in(mine);
 }
 
-#define scope_push(s, bytes) region_push((s)->pool, (bytes))
-#define scope_end(s) apr_pool_destroy((s)->pool)
+#define SCOPE(s) apr_pool_t *s = scope_begin()
+#define scope_push(s, bytes) region_push((s), (bytes))
+#define scope_end(s) apr_pool_destroy(s)
 
 #include "arena_rows.h"
 

@@ -1,10 +1,10 @@
 /* Rows of regions, for the contender that includes this. It has defined
  *     REGION, region_open(0 or 1), region_close(r), region_push(r, bytes), region_reset(r);
  *     REGION_MARK, region_mark(r), region_rewind(r, mark), if it has marks;
- *     SCOPE_STATE, scope_begin(s), scope_push(s, bytes), scope_end(s), if it has scopes;
- *     REGION_FIXED, if it has only a few sizes;
- *     FRAMES_STATE, frames_open(), frames_next(f), frames_push(f, bytes), frames_close(f), if it
- *     has frames of its own: two regions by turns otherwise. */
+ *     SCOPE(s), which declares and begins one, scope_push(s, bytes), scope_end(s), if it has
+ * scopes; REGION_FIXED, if it has only a few sizes; FRAMES_STATE, frames_open(), frames_next(f),
+ * frames_push(f, bytes), frames_close(f), if it has frames of its own: two regions by turns
+ * otherwise. */
 
 /* What fits into a chunk that is in the first-level cache. */
 enum { WARM_BYTES = 16384, WARM_ROUNDS = 2000, CYCLES = 200000 };
@@ -110,37 +110,35 @@ static double mark_rewind(uint64_t *sum)
 #define MARK_PASSES
 #endif
 
-#ifdef SCOPE_STATE
+#ifdef SCOPE
+static inline void scope_objects(void **seen)
+{
+    SCOPE(s);
+    for (int k = 0; k < 4; k++)
+        KEEP(seen[k] = scope_push(s, 64));
+    scope_end(s);
+}
+
 /* What a function needs while it runs. */
 static double scope(uint64_t *sum)
 {
     const int count = rounds(CYCLES);
     void *seen[4];
-    double start, end = 0;
+    double start, end;
 
-    SCOPE_STATE outer;
-    scope_begin(&outer); /* so that the first one within is like the others */
-    KEEP(scope_push(&outer, 64));
+    SCOPE(outer); /* so that the first one within is like the others */
+    KEEP(scope_push(outer, 64));
     start = now_ns();
-    for (int i = 0; i <= count; i++) {
-        SCOPE_STATE s;
-
-        if (i == count)
-            end = now_ns();
-        scope_begin(&s);
-        for (int k = 0; k < 4; k++)
-            KEEP(seen[k] = scope_push(&s, 64));
-        if (i == count) {
-            for (int k = 0; k < 4; k++)
-                memset(seen[k], k, 64);
-            *sum = sum_objects(seen, 4, 64);
-        }
-        scope_end(&s);
-    }
-    scope_end(&outer);
+    for (int i = 0; i < count; i++)
+        scope_objects(seen);
+    end = now_ns();
+    for (int k = 0; k < 4; k++)
+        seen[k] = memset(scope_push(outer, 64), k, 64);
+    *sum = sum_objects(seen, 4, 64);
+    scope_end(outer);
     return (end - start) / count;
 }
-#define SCOPE_PASSES {SCOPE, scope},
+#define SCOPE_PASSES {SCOPE_4, scope},
 #else
 #define SCOPE_PASSES
 #endif

@@ -23,7 +23,7 @@ enum row {
     PUSH_64,
     REQUEST,
     MARK_REWIND,
-    SCOPE,
+    SCOPE_4,
     FRAMES,
     RESET_64M,
     PARSE_16K,

@@ -65,17 +65,16 @@ static inline void *region_push(struct list *l, size_t bytes)
 }
 
 struct objects {
-    struct item items[4];
+    struct item items[8];
     unsigned count;
 };
-#define SCOPE_STATE struct objects
+#define SCOPE(s)                                                                                   \
+    struct objects s;                                                                              \
+    s.count = 0
+#define scope_push(s, bytes) objects_push(&(s), (bytes))
+#define scope_end(s) objects_free(&(s))
 
-static inline void scope_begin(struct objects *s)
-{
-    s->count = 0;
-}
-
-static inline void *scope_push(struct objects *s, size_t bytes)
+static inline void *objects_push(struct objects *s, size_t bytes)
 {
     void *p = TAKE(bytes);
 
@@ -83,7 +82,7 @@ static inline void *scope_push(struct objects *s, size_t bytes)
     return p;
 }
 
-static inline void scope_end(struct objects *s)
+static inline void objects_free(struct objects *s)
 {
     while (s->count > 0) {
         s->count--;

@@ -44,7 +44,7 @@ static const struct {
     [PUSH_64] = {"regions", "push-64", "ns"},
     [REQUEST] = {"regions", "push-16x32-reset", "ns"},
     [MARK_REWIND] = {"regions", "mark-4x32-rewind", "ns"},
-    [SCOPE] = {"regions", "scope-4x64", "ns"},
+    [SCOPE_4] = {"regions", "scope-4x64", "ns"},
     [FRAMES] = {"regions", "frames", "ns"},
     [RESET_64M] = {"regions", "reset-64M", "us"},
     [PARSE_16K] = {"regions", "parse-16K", "us"},

@@ -14,7 +14,6 @@ struct region {
 
 #define REGION struct region
 #define REGION_MARK void *
-#define SCOPE_STATE struct scope
 
 static struct region *region_open(int which)
 {
@@ -58,18 +57,18 @@ struct scope {
 };
 
 /* One a thread, made when it is first needed. */
-static inline void scope_begin(struct scope *s)
+static inline struct scope scope_begin(void)
 {
     static _Thread_local struct region *mine;
 
     if (mine == NULL)
         mine = region_open(1);
-    s->region = mine;
-    s->mark = region_mark(mine);
+    return (struct scope){mine, region_mark(mine)};
 }
 
-#define scope_push(s, bytes) region_push((s)->region, (bytes))
-#define scope_end(s) region_rewind((s)->region, (s)->mark)
+#define SCOPE(s) struct scope s = scope_begin()
+#define scope_push(s, bytes) region_push((s).region, (bytes))
+#define scope_end(s) region_rewind((s).region, (s).mark)
 
 #include "arena_rows.h"
 

@@ -7,7 +7,6 @@
 using Monotonic = std::pmr::monotonic_buffer_resource;
 
 #define REGION Monotonic
-#define SCOPE_STATE Scope
 
 static REGION *region_open(int which)
 {
@@ -37,8 +36,8 @@ struct Scope {
     Monotonic resource{buffer, sizeof buffer};
 };
 
-#define scope_begin(s) ((void)(s))
-#define scope_push(s, bytes) region_push(&(s)->resource, (bytes))
+#define SCOPE(s) Scope s
+#define scope_push(s, bytes) region_push(&(s).resource, (bytes))
 #define scope_end(s) ((void)(s))
 
 #include "arena_rows.h"

@@ -5,7 +5,6 @@
 #include <talloc.h>
 
 #define REGION void
-#define SCOPE_STATE struct scope
 
 static void *region_open(int which)
 {
@@ -32,21 +31,18 @@ static void region_reset(void *pool)
     talloc_free_children(pool);
 }
 
-struct scope {
-    void *context;
-};
-
-static inline void scope_begin(struct scope *s)
+static inline void *scope_begin(void)
 {
     static _Thread_local void *mine;
 
     if (mine == NULL)
         mine = region_open(0);
-    s->context = talloc_new(mine);
+    return talloc_new(mine);
 }
 
-#define scope_push(s, bytes) region_push((s)->context, (bytes))
-#define scope_end(s) ((void)talloc_free((s)->context))
+#define SCOPE(s) void *s = scope_begin()
+#define scope_push(s, bytes) region_push((s), (bytes))
+#define scope_end(s) ((void)talloc_free(s))
 
 #include "arena_rows.h"
 
