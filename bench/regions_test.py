@@ -33,7 +33,7 @@ ROWS = {
     "Boost.Pool": PUSH | POOL | SHARED | STACK,
 }
 
-# Every second block of one size is the one before it.
+# All blocks of 64 bytes are the same one.
 OVERLAPPING_MALLOC = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>

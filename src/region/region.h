@@ -33,14 +33,14 @@ enum { ALI_CHUNK_BUFFER = 1, ALI_CHUNK_RESERVED = 2 };
 
 struct allot_arena_chunk {
     struct allot_arena_chunk *below;
-    size_t bytes; /* of the block, as the source gave it */
-    size_t base;  /* position of `start` */
+    size_t base; /* position of `start` */
     char *start;
     char *end;
     char *at; /* these three while it is not the current chunk; `dirty` always */
     char *top;
     char *dirty; /* what lies above, up to `top`, reads zero */
     uint64_t flags;
+    size_t bytes; /* of the block, as the source gave it; not among what a reset looks at */
     uint64_t pad;
 };
 _Static_assert(sizeof(struct allot_arena_chunk) % 16 == 0, "objects follow");
