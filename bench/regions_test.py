@@ -19,7 +19,7 @@ POOL = {"get-put", "batch-64", "bulk-64", "random-1k", "random-100k"}
 SHARED = {"shared-1-thread", "shared-2-threads"}
 STACK = {"push-pop", "out-of-order"}
 MARKS = {"mark-4x32-rewind", "mark-8x64-rewind"}
-RING = {"message-104", "message-1400", "2-threads-1400"}
+RING = {"message-96", "message-1408", "2-threads-1408"}
 ROWS = {
     "allot": REGION | POOL | SHARED | STACK | MARKS | RING,
     "allot, lock": SHARED,

@@ -41,8 +41,8 @@ enum row {
     OUT_OF_ORDER,
     STACK_REWIND,
     /* rings */
-    RING_100,
-    RING_1400,
+    RING_96,
+    RING_1408,
     RING_THREADS,
     ROWS
 };

@@ -59,9 +59,9 @@ static const struct {
     [PUSH_POP] = {"stacks", "push-pop", "ns"},
     [OUT_OF_ORDER] = {"stacks", "out-of-order", "ns"},
     [STACK_REWIND] = {"stacks", "mark-8x64-rewind", "ns"},
-    [RING_100] = {"rings", "message-104", "ns"},
-    [RING_1400] = {"rings", "message-1400", "ns"},
-    [RING_THREADS] = {"rings", "2-threads-1400", "ns"},
+    [RING_96] = {"rings", "message-96", "ns"},
+    [RING_1408] = {"rings", "message-1408", "ns"},
+    [RING_THREADS] = {"rings", "2-threads-1408", "ns"},
 };
 
 struct patterns {
