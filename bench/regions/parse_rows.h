@@ -19,6 +19,24 @@ static const char *skip_space(const char *s)
     return s;
 }
 
+/* Most texts are short: a call of memcpy would cost more than they do. */
+static inline void copy_text(char *to, const char *from, size_t length)
+{
+    if (length > 16 || length == 0) {
+        memcpy(to, from, length);
+    } else if (length >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + length - 8, from + length - 8, 8);
+    } else if (length >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + length - 4, from + length - 4, 4);
+    } else {
+        to[0] = from[0];
+        to[length / 2] = from[length / 2];
+        to[length - 1] = from[length - 1];
+    }
+}
+
 static const char *parse_string(TREE *t, const char *s, const char **text)
 {
     const char *from = ++s;
@@ -29,7 +47,7 @@ static const char *parse_string(TREE *t, const char *s, const char **text)
         s++;
     length = (size_t)(s - from);
     copy = (char *)tree_text(t, length + 1);
-    memcpy(copy, from, length);
+    copy_text(copy, from, length);
     copy[length] = '\0';
     *text = copy;
     return s + 1;
