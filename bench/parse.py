@@ -15,7 +15,7 @@ PROGRAM = os.path.join(allocators.ROOT, "build", "bench_regions")
 
 def run_row(row, quick, allocator):
     peer = "allot" if allocator is ARENA else "malloc"
-    command = [PROGRAM, "--only", row, "--peer", peer, *(["--quick"] if quick else []), "3"]
+    command = [PROGRAM, "--only", row, "--peer", peer, *(["--quick"] if quick else []), "15"]
     env = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
     if allocator.path:
         env["LD_PRELOAD"] = allocator.path
