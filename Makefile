@@ -51,6 +51,8 @@ bench:
 	cmake --build build --target bench
 	python3 bench/micro.py --quick $(BENCH_ARGS)
 	python3 bench/run.py --quick $(BENCH_ARGS)
+	build/bench_regions --quick
+	python3 bench/parse.py --quick
 
 install: all
 	DESTDIR="$(DESTDIR)" cmake --install build --prefix "$(PREFIX)"

@@ -47,6 +47,8 @@ bench="$build"'
     git
     jq
     libapr1-dev
+    libboost-dev
+    libglib2.0-dev
     libjemalloc2
     libmimalloc2.0
     libtalloc-dev
@@ -55,6 +57,7 @@ bench="$build"'
     libxml2-utils
     lua5.4
     perl
+    pkgconf
     python3
     redis-server
     redis-tools

@@ -1,5 +1,5 @@
 /* obstack of the C library. */
-#include "regions.h"
+#include "bench.h"
 
 #include <obstack.h>
 #include <stdlib.h>
@@ -7,51 +7,91 @@
 #define obstack_chunk_alloc malloc
 #define obstack_chunk_free free
 
-#define REGION struct obstack
-#define HAS_MARKS 1
+struct region {
+    struct obstack stack;
+    void *bottom;
+};
+
+#define REGION struct region
 #define REGION_MARK void *
 
-static struct obstack stack;
-static void *bottom;
-
-static struct obstack *region_open(void)
+static struct region *region_open(int which)
 {
-    obstack_begin(&stack, 65536);
-    obstack_alignment_mask(&stack) = 15;
-    bottom = obstack_alloc(&stack, 0);
-    return &stack;
+    static struct region regions[2];
+    struct region *r = &regions[which];
+
+    obstack_begin(&r->stack, 65536);
+    obstack_alignment_mask(&r->stack) = 15;
+    r->bottom = obstack_alloc(&r->stack, 0);
+    return r;
 }
 
-static void region_close(struct obstack *s)
+static void region_close(struct region *r)
 {
-    obstack_free(s, NULL);
+    obstack_free(&r->stack, NULL);
 }
 
-static inline void *region_push(struct obstack *s, size_t bytes)
+static inline void *region_push(struct region *r, size_t bytes)
 {
-    return obstack_alloc(s, bytes);
+    return obstack_alloc(&r->stack, bytes);
 }
 
-static inline void *region_bytes(struct obstack *s, size_t bytes)
+static void region_reset(struct region *r)
 {
-    return obstack_alloc(s, bytes);
+    obstack_free(&r->stack, r->bottom);
 }
 
-static void region_reset(struct obstack *s)
+static inline void *region_mark(struct region *r)
 {
-    obstack_free(s, bottom);
+    return obstack_alloc(&r->stack, 0);
 }
 
-static void *region_mark(struct obstack *s)
+static inline void region_rewind(struct region *r, void *mark)
 {
-    return obstack_alloc(s, 0);
+    obstack_free(&r->stack, mark);
 }
 
-static void region_rewind(struct obstack *s, void *mark)
+struct scope {
+    struct region *region;
+    void *mark;
+};
+
+/* One a thread, made when it is first needed. */
+static inline struct scope scope_begin(void)
 {
-    obstack_free(s, mark);
+    static _Thread_local struct region *mine;
+
+    if (mine == NULL)
+        mine = region_open(1);
+    return (struct scope){mine, region_mark(mine)};
 }
 
-#include "rows.h"
+#define SCOPE(s) struct scope s = scope_begin()
+#define scope_push(s, bytes) region_push((s).region, (bytes))
+#define scope_end(s) region_rewind((s).region, (s).mark)
 
-const struct peer peer_obstack = {"obstack", PEER_PASSES};
+#include "arena_rows.h"
+
+#define TREE struct region
+#define tree_open() region_open(0)
+#define tree_close(t) region_close(t)
+#define tree_node(t, bytes) region_push((t), (bytes))
+#define tree_text(t, bytes) region_push((t), (bytes))
+#define tree_drop(t) region_reset(t)
+
+#include "parse_rows.h"
+
+enum { STACK_BYTES = 64 };
+#define STACK struct region
+#define STACK_MARK void *
+#define stack_open() region_open(0)
+#define stack_close(s) region_close(s)
+#define stack_push(s) region_push((s), STACK_BYTES)
+#define stack_pop(s, object) region_rewind((s), (object))
+#define stack_mark(s) region_mark(s)
+#define stack_rewind(s, mark) region_rewind((s), (mark))
+
+#include "stack_rows.h"
+
+static const struct pass passes[] = {ARENA_PASSES, PARSE_PASSES, STACK_PASSES};
+const struct peer peer_obstack = PEER("obstack", passes);

@@ -88,21 +88,7 @@ static void note_rewind(allot_arena *a, const allot_arena_mark *mark)
 
 allot_arena_mark allot_arena_mark_get(allot_arena *arena)
 {
-    allot_arena_mark mark = {
-        .arena = arena,
-        .chunk = arena->chunk,
-        .due = arena->due,
-        .at = arena->at,
-        .packed = arena->chunk != NULL ? (size_t)(arena->chunk->end - arena->top) : 0,
-        .position = ali_arena_position(arena),
-        .epoch = arena->epoch,
-    };
-
-    arena->mark_count++;
-    arena->marked = mark.position;
-    arena->marked_chunk = mark.chunk;
-    arena->marked_at = mark.at;
-    return mark;
+    return ali_mark_take(arena);
 }
 
 void ali_mark_undo(allot_arena *a, const allot_arena_mark *mark,
@@ -125,9 +111,10 @@ static const char *fault_of(allot_arena *a, const allot_arena_mark *mark)
     return NULL;
 }
 
-allot_status allot_arena_rewind(allot_arena *arena, const allot_arena_mark *mark)
+static ALI_NOINLINE allot_status rewind_slow(allot_arena *arena,
+                                             const allot_arena_mark *mark,
+                                             const void *caller)
 {
-    const void *caller = __builtin_return_address(0);
     const char *fault = NULL;
 
     if (ali_unlikely(!(arena->flags & ALI_ARENA_READY) || ali_arena_is_fused(arena)) &&
@@ -149,5 +136,25 @@ allot_status allot_arena_rewind(allot_arena *arena, const allot_arena_mark *mark
     if (mark->chunk != NULL)
         ali_chunk_back_to(arena, mark->at, mark->chunk->end - mark->packed);
     ali_arena_show(arena);
+    return 0;
+}
+
+/* The newest mark, in the chunk that is still the current one, and nothing due: as a rule. No epoch
+ * has begun since it was taken, so it is not stale. */
+static bool is_innermost(const allot_arena *a, const allot_arena_mark *mark)
+{
+    return mark->arena == a && mark->epoch == a->epoch && a->marked <= mark->position &&
+           a->due == mark->due && a->chunk == mark->chunk && a->chunk != NULL &&
+           a->sampled_for == NULL && (a->flags & ALI_ARENA_READY) && !ali_arena_is_fused(a);
+}
+
+allot_status allot_arena_rewind(allot_arena *arena, const allot_arena_mark *mark)
+{
+    if (ali_unlikely(!is_innermost(arena, mark) || ali_arena_is_watched(arena)))
+        return rewind_slow(arena, mark, __builtin_return_address(0));
+    ali_chunk_note_dirty(arena);
+    arena->at = mark->at;
+    arena->top = arena->chunk->end - mark->packed;
+    ali_arena_show_all(arena);
     return 0;
 }

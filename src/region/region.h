@@ -33,14 +33,14 @@ enum { ALI_CHUNK_BUFFER = 1, ALI_CHUNK_RESERVED = 2 };
 
 struct allot_arena_chunk {
     struct allot_arena_chunk *below;
-    size_t bytes; /* of the block, as the source gave it */
-    size_t base;  /* position of `start` */
+    size_t base; /* position of `start` */
     char *start;
     char *end;
     char *at; /* these three while it is not the current chunk; `dirty` always */
     char *top;
     char *dirty; /* what lies above, up to `top`, reads zero */
     uint64_t flags;
+    size_t bytes; /* of the block, as the source gave it; not among what a reset looks at */
     uint64_t pad;
 };
 _Static_assert(sizeof(struct allot_arena_chunk) % 16 == 0, "objects follow");
@@ -208,6 +208,25 @@ ALI_INLINE void ali_mark_forget_all(allot_arena *a)
     a->marked_at = NULL;
 }
 
+ALI_INLINE allot_arena_mark ali_mark_take(allot_arena *a)
+{
+    allot_arena_mark mark = {
+        .arena = a,
+        .chunk = a->chunk,
+        .due = a->due,
+        .at = a->at,
+        .packed = a->chunk != NULL ? (size_t)(a->chunk->end - a->top) : 0,
+        .position = ali_arena_position(a),
+        .epoch = a->epoch,
+    };
+
+    a->mark_count++;
+    a->marked = mark.position;
+    a->marked_chunk = mark.chunk;
+    a->marked_at = mark.at;
+    return mark;
+}
+
 void ali_mark_release(allot_arena *a);
 /* Ends a scope: its mark is as if it had not been taken, if no other was since. */
 void ali_mark_undo(allot_arena *a, const allot_arena_mark *mark,
@@ -226,18 +245,27 @@ ALI_INLINE void ali_arena_settle(allot_arena *a)
         ali_watch_settle(a);
 }
 
-/* Sets `end`: how much of the chunk they may hand out. */
-ALI_INLINE void ali_arena_show(allot_arena *a)
+ALI_INLINE bool ali_arena_is_watched(const allot_arena *a)
 {
-    if (ali_unlikely(ali_observer_turn_now() != 0 || (a->flags & ALI_ARENA_CHECKED) ||
-                     ali_options.regions != ALI_REGIONS_CHUNKED)) {
-        ali_watch_show(a);
-        return;
-    }
+    return ali_observer_turn_now() != 0 || (a->flags & ALI_ARENA_CHECKED) ||
+           ali_options.regions != ALI_REGIONS_CHUNKED;
+}
+
+/* Sets `end`: how much of the chunk they may hand out. Here of one that nobody watches. */
+ALI_INLINE void ali_arena_show_all(allot_arena *a)
+{
     a->sampled_for = NULL;
     a->end = a->top;
     if (a->end != a->at)
         a->flags |= ALI_ARENA_MIXED;
+}
+
+ALI_INLINE void ali_arena_show(allot_arena *a)
+{
+    if (ali_unlikely(ali_arena_is_watched(a)))
+        ali_watch_show(a);
+    else
+        ali_arena_show_all(a);
 }
 
 /* Whether every object is to be a block of the source. */

@@ -49,7 +49,7 @@ static void arm(void)
         ali_os_exit_key_arm(key, mine);
 }
 
-static allot_arena *add_arena(void)
+static ALI_NOINLINE allot_arena *add_arena(void)
 {
     static const struct allot_arena_options options = {.name = "scratch"};
     struct scratch_arena *s;
@@ -97,14 +97,15 @@ static allot_arena *choose(allot_arena *const *conflicts, size_t count)
 
 struct allot_scratch allot_scratch_begin(allot_arena *const *conflicts, size_t count)
 {
-    struct allot_scratch scratch = {.arena = choose(conflicts, count)};
-    const allot_arena *a = scratch.arena;
+    struct allot_scratch scratch;
+    allot_arena *a = choose(conflicts, count);
 
-    if (a == NULL)
-        return scratch;
+    if (ali_unlikely(a == NULL))
+        return (struct allot_scratch){0};
+    scratch.arena = a;
     scratch.before =
         (struct allot_scratch_before){a->mark_count, a->marked, a->marked_chunk, a->marked_at};
-    scratch.mark = allot_arena_mark_get(scratch.arena);
+    scratch.mark = ali_mark_take(a);
     return scratch;
 }
 
